@@ -1,0 +1,126 @@
+//! Everything a node asks of its driver.
+
+use alloc::collections::VecDeque;
+
+use crate::apply::Apply;
+use crate::message::Envelope;
+use crate::persist::Persist;
+use crate::request::Reply;
+use crate::status::Role;
+use crate::types::{LogIndex, NodeId, Term};
+
+/// One thing to do. Every effect may be carried out as soon as it is emitted, and in any order with
+/// respect to other kinds: what depends on durability is withheld until the receipt has come.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make a write durable, then step with its receipt. There is at most one at a time.
+    Persist(Persist),
+    /// Try to deliver a message. It may be lost, delayed, repeated, reordered.
+    Send(Envelope),
+    /// Apply committed entries in order, then step with the receipt. There is at most one at a time.
+    Apply(Apply),
+    /// Answer a caller.
+    Reply(Reply),
+    /// Something a person may want to see. Nothing needs to be done.
+    Event(Event),
+}
+
+/// Something that happened inside the protocol, for logs and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Event {
+    /// The role changed.
+    RoleChanged {
+        /// The role until now.
+        from: Role,
+        /// The role from now on.
+        to: Role,
+        /// The term from now on.
+        term: Term,
+    },
+    /// The leader this node knows of changed.
+    LeaderChanged {
+        /// Who leads, if anyone is known to.
+        leader: Option<NodeId>,
+        /// In which term.
+        term: Term,
+    },
+    /// No leader was heard for an election timeout.
+    ElectionTimeout {
+        /// The term that has gone quiet.
+        term: Term,
+    },
+    /// This node gave its vote; it is not durable yet.
+    Voted {
+        /// To whom.
+        candidate: NodeId,
+        /// In which term.
+        term: Term,
+    },
+    /// A leader gave up its office by itself.
+    SteppedDown {
+        /// The term it led.
+        term: Term,
+        /// Why.
+        reason: StepDown,
+    },
+    /// Entries that another leader's log contradicts were removed.
+    Truncated {
+        /// The first that was removed.
+        from: LogIndex,
+    },
+    /// The membership in force changed.
+    MembershipChanged {
+        /// The last index of the log at that moment.
+        at: LogIndex,
+    },
+}
+
+/// Why a leader gave up its office by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum StepDown {
+    /// It had not heard from a quorum for an election timeout (thesis §6.2).
+    QuorumUnheard,
+    /// Its own disk had not answered for an election timeout.
+    DiskStalled,
+}
+
+/// A queue of effects, made once and used for every step: in the steady state it allocates nothing.
+#[derive(Debug, Default)]
+pub struct Effects {
+    queue: VecDeque<Effect>,
+}
+
+impl Effects {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Self { queue: VecDeque::new() }
+    }
+
+    /// Takes the oldest effect.
+    #[must_use]
+    pub fn pop(&mut self) -> Option<Effect> {
+        self.queue.pop_front()
+    }
+
+    /// How many effects wait.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.queue.push_back(effect);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.push(Effect::Event(event));
+    }
+}

@@ -1,0 +1,55 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+// In the order of dependence: nobody imports from below.
+mod types;
+mod config;
+pub mod quorum;
+mod membership;
+mod entry;
+mod snapshot;
+mod request;
+mod message;
+mod persist;
+mod apply;
+mod input;
+mod rejection;
+mod status;
+mod effect;
+mod restore;
+mod rng;
+mod log;
+mod progress;
+mod outbox;
+mod pending;
+mod write_lane;
+mod replica;
+mod transition;
+mod role;
+mod gate;
+mod invariants;
+mod node;
+mod replay;
+
+pub use apply::{Applied, Apply, Committed};
+pub use config::{Config, ConfigError, Forwarding, Settings, Toggle};
+pub use effect::{Effect, Effects, Event, StepDown};
+pub use entry::{Entries, Entry, Origin, Payload};
+pub use input::Input;
+pub use membership::{Membership, MembershipError, MembershipParts};
+pub use message::{AppendEntries, AppendReply, Ballot, Envelope, Message, WireVersion};
+pub use node::Node;
+pub use persist::{Append, HardState, Persist, Persisted, Write};
+pub use rejection::{Rejection, Rejections};
+pub use replay::{RecordedInput, RecordedStep};
+pub use request::{Outcome, Refusal, Reply, Request};
+pub use restore::{Bootstrap, Join, RestoreError, Restored, Start};
+pub use snapshot::SnapshotMeta;
+pub use status::{PeerStatus, Role, Status};
+pub use types::{
+    ClusterId, Incarnation, Instant, LogIndex, LogPosition, NodeId, RequestId, Round, Term, Ticks,
+    WriteNumber,
+};

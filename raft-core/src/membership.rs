@@ -1,0 +1,225 @@
+//! Who belongs to the cluster: voters, learners, and the outgoing voters of a joint configuration.
+//!
+//! Memberships live in log entries and are in force from the moment they are appended (thesis §4.1),
+//! so [`Memberships`] follows the log: appended to and truncated with it. Every quorum is asked of a
+//! [`Membership`], which knows whether it is joint (thesis §4.3).
+//!
+//! Invariants of [`Membership`]: each set is sorted and without duplicates; nobody is both a voter and
+//! a learner; there are voters, unless nobody is named at all (a node that waits to be told who
+//! its cluster is).
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::quorum::{self, VoteResult};
+use crate::types::{LogIndex, NodeId};
+
+/// A configuration of the cluster (thesis §4).
+///
+/// ```
+/// use raft_core::{Membership, NodeId};
+/// let membership = Membership::of_voters([1, 2, 3].map(NodeId)).unwrap();
+/// assert!(membership.is_voter(NodeId(2)));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "MembershipParts", into = "MembershipParts"))]
+pub struct Membership {
+    voters: Vec<NodeId>,
+    /// The voters that are being replaced; empty unless joint.
+    outgoing: Vec<NodeId>,
+    learners: Vec<NodeId>,
+    /// What the application keeps for each member, an address usually.
+    contexts: BTreeMap<NodeId, Bytes>,
+}
+
+/// The parts of a [`Membership`], unchecked: what a person writes or a peer sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct MembershipParts {
+    /// Those whose votes and acknowledgements count.
+    pub voters: BTreeSet<NodeId>,
+    /// The voters that are being replaced; empty unless joint.
+    pub outgoing: BTreeSet<NodeId>,
+    /// Those that receive the log and are not counted.
+    pub learners: BTreeSet<NodeId>,
+    /// Opaque bytes for each member.
+    pub contexts: BTreeMap<NodeId, Bytes>,
+}
+
+/// Why parts make no [`Membership`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MembershipError {
+    /// A cluster without voters can decide nothing.
+    #[error("a membership needs at least one voter")]
+    NoVoters,
+    /// A member is counted or it is not.
+    #[error("{node} is both a voter and a learner: name it once")]
+    VoterAndLearner {
+        /// The node that is named twice.
+        node: NodeId,
+    },
+    /// A context belongs to a member.
+    #[error("{node} has a context but is not a member: add it as a voter or a learner")]
+    ContextWithoutMember {
+        /// The node that is not a member.
+        node: NodeId,
+    },
+}
+
+impl TryFrom<MembershipParts> for Membership {
+    type Error = MembershipError;
+
+    fn try_from(parts: MembershipParts) -> Result<Self, MembershipError> {
+        let MembershipParts { voters, outgoing, learners, contexts } = parts;
+        let names_anyone = !(outgoing.is_empty() && learners.is_empty() && contexts.is_empty());
+        if voters.is_empty() && names_anyone {
+            return Err(MembershipError::NoVoters);
+        }
+        if let Some(node) = learners.iter().find(|id| voters.contains(id)) {
+            return Err(MembershipError::VoterAndLearner { node: *node });
+        }
+        let is_member =
+            |id: &NodeId| voters.contains(id) || outgoing.contains(id) || learners.contains(id);
+        if let Some(node) = contexts.keys().find(|id| !is_member(id)) {
+            return Err(MembershipError::ContextWithoutMember { node: *node });
+        }
+        Ok(Self {
+            voters: voters.into_iter().collect(),
+            outgoing: outgoing.into_iter().collect(),
+            learners: learners.into_iter().collect(),
+            contexts,
+        })
+    }
+}
+
+impl From<Membership> for MembershipParts {
+    fn from(membership: Membership) -> Self {
+        Self {
+            voters: membership.voters.into_iter().collect(),
+            outgoing: membership.outgoing.into_iter().collect(),
+            learners: membership.learners.into_iter().collect(),
+            contexts: membership.contexts,
+        }
+    }
+}
+
+impl Membership {
+    /// A membership of voters alone.
+    ///
+    /// # Errors
+    /// [`MembershipError::NoVoters`] when there are none.
+    pub fn of_voters(voters: impl IntoIterator<Item = NodeId>) -> Result<Self, MembershipError> {
+        let voters: BTreeSet<NodeId> = voters.into_iter().collect();
+        if voters.is_empty() {
+            return Err(MembershipError::NoVoters);
+        }
+        MembershipParts { voters, ..MembershipParts::default() }.try_into()
+    }
+
+    /// The voters, sorted.
+    pub fn voters(&self) -> &[NodeId] {
+        &self.voters
+    }
+
+    /// The voters that are being replaced, sorted; empty unless joint.
+    pub fn outgoing(&self) -> &[NodeId] {
+        &self.outgoing
+    }
+
+    /// The learners, sorted.
+    pub fn learners(&self) -> &[NodeId] {
+        &self.learners
+    }
+
+    /// What the application keeps for a member.
+    pub fn context(&self, node: NodeId) -> Option<&Bytes> {
+        self.contexts.get(&node)
+    }
+
+    /// Whether the configuration is joint: both majorities must then agree (thesis §4.3).
+    pub fn is_joint(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Whether `node`'s votes and acknowledgements count, in either half.
+    pub fn is_voter(&self, node: NodeId) -> bool {
+        self.voters.binary_search(&node).is_ok() || self.outgoing.binary_search(&node).is_ok()
+    }
+
+    /// Whether `node` is named at all.
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.is_voter(node) || self.learners.binary_search(&node).is_ok()
+    }
+
+    /// Everyone that is named, sorted, each once.
+    pub fn members(&self) -> BTreeSet<NodeId> {
+        self.voters.iter().chain(&self.outgoing).chain(&self.learners).copied().collect()
+    }
+
+    /// The greatest value that a quorum has reached: a majority, or both majorities when joint. `None`
+    /// while the membership is empty.
+    pub fn reached_by_quorum<T: Ord>(&self, value: impl Fn(NodeId) -> T) -> Option<T> {
+        let incoming = quorum::reached_by_majority(&self.voters, &value)?;
+        if self.is_joint() {
+            quorum::reached_by_majority(&self.outgoing, &value)
+                .map(|outgoing| incoming.min(outgoing))
+        } else {
+            Some(incoming)
+        }
+    }
+
+    /// How an election stands: when joint, both halves must be won.
+    pub fn vote_result(&self, ballot: impl Fn(NodeId) -> Option<bool>) -> VoteResult {
+        let incoming = quorum::vote_result(&self.voters, &ballot);
+        if self.is_joint() {
+            incoming.min(quorum::vote_result(&self.outgoing, &ballot))
+        } else {
+            incoming
+        }
+    }
+
+    /// What it counts against byte budgets.
+    pub(crate) fn size(&self) -> u64 {
+        let names = self.voters.len() + self.outgoing.len() + self.learners.len();
+        let contexts: usize = self.contexts.values().map(Bytes::len).sum();
+        (names * size_of::<NodeId>() + contexts) as u64
+    }
+}
+
+/// Every membership since the base of the log, in log order; the last is in force.
+///
+/// Invariant: never empty, indexes strictly rise, the first is the one as of the log's base.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Memberships {
+    history: Vec<(LogIndex, Arc<Membership>)>,
+}
+
+impl Memberships {
+    pub(crate) fn new(base: LogIndex, membership: Arc<Membership>) -> Self {
+        Self { history: alloc::vec![(base, membership)] }
+    }
+
+    /// The membership in force: the last in the log, committed or not.
+    pub(crate) fn active(&self) -> &Arc<Membership> {
+        let (_, membership) = self.history.last().expect("the base membership is never removed");
+        membership
+    }
+
+    pub(crate) fn append(&mut self, index: LogIndex, membership: Arc<Membership>) {
+        debug_assert!(self.history.last().is_some_and(|(last, _)| *last < index));
+        self.history.push((index, membership));
+    }
+
+    /// Forgets those at `first` and after; says whether the one in force changed.
+    pub(crate) fn truncate_from(&mut self, first: LogIndex) -> bool {
+        let before = self.history.len();
+        let keep = self.history.partition_point(|(index, _)| *index < first).max(1);
+        self.history.truncate(keep);
+        self.history.len() != before
+    }
+}

@@ -1,0 +1,157 @@
+//! Requests that wait for their one answer.
+//!
+//! A request waits in exactly one place: at a position of the log, when it was appended here; under a
+//! forward's number, when it was passed on; or in the batch that the machine is applying. It leaves with
+//! its answer, and every answer is given here.
+//!
+//! Truncation is not an answer: the entry may live on elsewhere and commit later (paper Figure 8). It is
+//! lost only when another entry is *committed* in its place.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::effect::{Effect, Effects};
+use crate::entry::{Entries, Payload};
+use crate::persist::Life;
+use crate::request::{Outcome, Reply};
+use crate::types::{Instant, LogIndex, LogPosition, RequestId, Term};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Pending {
+    /// Appended here. Positions are given in rising order, and so are deadlines.
+    appended: VecDeque<Waiting<LogPosition>>,
+    /// Passed on to the leader. Numbers and deadlines rise.
+    forwarded: VecDeque<Waiting<u64>>,
+    /// How many forwards there have been.
+    sequence: u64,
+    /// In the batch that is being applied.
+    applying: Vec<(LogPosition, RequestId)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Waiting<K> {
+    key: K,
+    request: RequestId,
+    deadline: Instant,
+}
+
+impl Pending {
+    pub(crate) fn len(&self) -> usize {
+        self.appended.len() + self.forwarded.len() + self.applying.len()
+    }
+
+    /// When the next request must be answered.
+    pub(crate) fn deadline(&self) -> Instant {
+        let appended = self.appended.front().map_or(Instant::NEVER, |waiting| waiting.deadline);
+        let forwarded = self.forwarded.front().map_or(Instant::NEVER, |waiting| waiting.deadline);
+        appended.min(forwarded)
+    }
+
+    /// How many proposals were passed on so far: their numbers run from 1 to this.
+    pub(crate) fn forwards(&self) -> u64 {
+        self.sequence
+    }
+
+    pub(crate) fn appended(
+        &mut self,
+        position: LogPosition,
+        request: RequestId,
+        deadline: Instant,
+    ) {
+        debug_assert!(self.appended.back().is_none_or(|last| last.key < position));
+        self.appended.push_back(Waiting { key: position, request, deadline });
+    }
+
+    /// Notes a proposal that is passed on, and numbers it.
+    pub(crate) fn forward(&mut self, request: RequestId, deadline: Instant) -> u64 {
+        self.sequence += 1;
+        self.forwarded.push_back(Waiting { key: self.sequence, request, deadline });
+        self.sequence
+    }
+
+    /// The leader will not take a forward.
+    pub(crate) fn refuse(&mut self, sequence: u64, outcome: Outcome, effects: &mut Effects) {
+        if let Some(request) = take(&mut self.forwarded, &sequence) {
+            answer(request, outcome, effects);
+        }
+    }
+
+    /// The leader is gone, and with it the knowledge of what became of the forwards.
+    pub(crate) fn abandon_forwards(&mut self, effects: &mut Effects) {
+        for waiting in self.forwarded.drain(..) {
+            answer(waiting.request, Outcome::Unknown, effects);
+        }
+    }
+
+    /// Answers what has waited too long.
+    pub(crate) fn expire(&mut self, now: Instant, effects: &mut Effects) {
+        expire(&mut self.appended, now, effects);
+        expire(&mut self.forwarded, now, effects);
+    }
+
+    /// Committed entries go to the machine: answers the requests that lost their place to one of them, and
+    /// names those that it holds.
+    pub(crate) fn applying(
+        &mut self,
+        first: LogIndex,
+        entries: &Entries,
+        life: Life,
+        effects: &mut Effects,
+    ) -> Vec<(LogIndex, RequestId)> {
+        debug_assert!(self.applying.is_empty(), "one batch is out at a time");
+        if self.appended.is_empty() && self.forwarded.is_empty() {
+            return Vec::new();
+        }
+        for (offset, entry) in entries.iter().enumerate() {
+            let position = LogPosition::new(entry.term, first.advanced(offset));
+            let request = match &entry.payload {
+                Payload::Command { origin: Some(origin), .. } => (origin.node == life.node
+                    && origin.incarnation == life.incarnation)
+                    .then(|| take(&mut self.forwarded, &origin.sequence))
+                    .flatten(),
+                _ => take(&mut self.appended, &position),
+            };
+            self.applying.extend(request.map(|request| (position, request)));
+        }
+        let last = entries.last().map_or(Term::ZERO, |entry| entry.term);
+        self.lose(first.advanced(entries.len()).previous(), last, effects);
+        self.applying.iter().map(|(position, request)| (position.index, *request)).collect()
+    }
+
+    /// The machine has taken the batch.
+    pub(crate) fn applied(&mut self, effects: &mut Effects) {
+        for (position, request) in self.applying.drain(..) {
+            answer(request, Outcome::Done { position }, effects);
+        }
+    }
+
+    /// Everything up to `committed` is decided. What still waits there waits in vain: it was proposed in
+    /// an earlier term than the entry that took its place.
+    fn lose(&mut self, committed: LogIndex, term: Term, effects: &mut Effects) {
+        if self.appended.front().is_some_and(|waiting| waiting.key.term < term) {
+            self.appended.retain(|waiting| {
+                let is_lost = waiting.key.index <= committed;
+                if is_lost {
+                    answer(waiting.request, Outcome::Lost, effects);
+                }
+                !is_lost
+            });
+        }
+    }
+}
+
+fn answer(request: RequestId, outcome: Outcome, effects: &mut Effects) {
+    effects.push(Effect::Reply(Reply { request, outcome }));
+}
+
+fn take<K: Ord>(queue: &mut VecDeque<Waiting<K>>, key: &K) -> Option<RequestId> {
+    let place = queue.binary_search_by(|waiting| waiting.key.cmp(key)).ok()?;
+    queue.remove(place).map(|waiting| waiting.request)
+}
+
+fn expire<K>(queue: &mut VecDeque<Waiting<K>>, now: Instant, effects: &mut Effects) {
+    while let Some(waiting) = queue.front().filter(|waiting| waiting.deadline <= now) {
+        answer(waiting.request, Outcome::Unknown, effects);
+        queue.pop_front();
+    }
+}

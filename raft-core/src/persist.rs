@@ -1,0 +1,128 @@
+//! Persistence as an obligation and a receipt.
+//!
+//! A node asks for one write at a time ([`Persist`]); later changes gather for the next. Whoever has made
+//! a write durable turns it into the one [`Persisted`] receipt there can be for it. Neither type can be
+//! cloned, fabricated or deserialized, so a repeated or invented completion does not compile:
+//!
+//! ```compile_fail
+//! fn twice(persist: raft_core::Persist) {
+//!     let first = persist.done();
+//!     let second = persist.done(); // error: use of moved value
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn copied(persist: &raft_core::Persist) -> raft_core::Persist {
+//!     persist.clone() // error: `Persist` is not `Clone`
+//! }
+//! ```
+
+use crate::entry::{Entries, Entry};
+use crate::snapshot::SnapshotMeta;
+use crate::types::{Incarnation, LogIndex, NodeId, Term, WriteNumber};
+
+/// What must survive a crash beside the log (paper, Figure 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HardState {
+    /// The latest term this node has seen.
+    pub term: Term,
+    /// Whom it voted for in that term.
+    pub vote: Option<NodeId>,
+    /// How many times it has been started.
+    pub incarnation: Incarnation,
+}
+
+/// The contents of a write. Its parts must become durable in the order of the fields; a crash may leave
+/// any prefix of them, and of the appended entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Write {
+    /// Replaces the hard state.
+    pub hard_state: Option<HardState>,
+    /// Replaces log and state by a snapshot; at bootstrap, by the empty one that names the members.
+    pub install: Option<SnapshotMeta>,
+    /// Removes this entry and all after it.
+    pub truncate_from: Option<LogIndex>,
+    /// Adds entries at the end of what then remains.
+    pub append: Option<Append>,
+    /// A hint: up to here the log is committed. It may be lost without harm.
+    pub commit: Option<LogIndex>,
+}
+
+/// Entries to be added to the log on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Append {
+    /// The index of the first of `entries`.
+    pub first: LogIndex,
+    /// The entries; never none.
+    pub entries: Entries,
+}
+
+impl Write {
+    /// Whether there is nothing in it that must be written. A commit hint alone is not worth a write.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { hard_state, install, truncate_from, append, commit: _ } = self;
+        hard_state.is_none() && install.is_none() && truncate_from.is_none() && append.is_none()
+    }
+
+    /// The payload bytes it appends.
+    pub fn size(&self) -> u64 {
+        self.append.as_ref().map_or(0, |append| append.entries.iter().map(Entry::size).sum())
+    }
+}
+
+/// One life of a node, from a start to the next: receipts of another are worth nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Life {
+    pub(crate) node: NodeId,
+    pub(crate) incarnation: Incarnation,
+}
+
+/// The obligation to make a [`Write`] durable. Hand back the receipt from [`Persist::done`] when it is.
+///
+/// When the write fails, drop the node and restart it from its disk; do not retry the sync.
+#[derive(Debug)]
+#[must_use = "the node waits for this write: make it durable, then step with `Input::Persisted(persist.done())`"]
+pub struct Persist {
+    write: Write,
+    life: Life,
+    number: WriteNumber,
+}
+
+/// The receipt for a durable write.
+#[derive(Debug)]
+#[must_use = "the node waits for this receipt: step with `Input::Persisted(receipt)`"]
+pub struct Persisted {
+    pub(crate) life: Life,
+    pub(crate) number: WriteNumber,
+}
+
+impl Persist {
+    pub(crate) fn new(life: Life, number: WriteNumber, write: Write) -> Self {
+        Self { write, life, number }
+    }
+
+    /// What to write.
+    pub fn write(&self) -> &Write {
+        &self.write
+    }
+
+    /// The write's number within this incarnation.
+    pub fn number(&self) -> WriteNumber {
+        self.number
+    }
+
+    /// States that the write is durable: synced, not merely handed to the operating system.
+    pub fn done(self) -> Persisted {
+        Persisted { life: self.life, number: self.number }
+    }
+}
+
+impl Persisted {
+    /// The number of the write that became durable.
+    pub fn number(&self) -> WriteNumber {
+        self.number
+    }
+}

@@ -1,0 +1,232 @@
+//! What a leader knows of one other member, and how fast it may send to it.
+//!
+//! A peer is *probed*, one message at a time, until it acknowledges one; then entries are *streamed* to
+//! it in a window of messages and bytes. A refusal, or silence while the window is in use, leads back to
+//! probing, and the window is forgotten with it.
+//!
+//! Invariant: `matched < next`.
+
+use alloc::collections::VecDeque;
+
+use crate::config::Config;
+use crate::types::{Instant, LogIndex, LogPosition, Ticks};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Progress {
+    /// Up to here the peer's durable log is known to equal the leader's. Never falls in a term.
+    matched: LogIndex,
+    /// The next entry to send.
+    next: LogIndex,
+    /// The commit index it was last told.
+    told: LogIndex,
+    /// When something of this term last *arrived* from it.
+    heard: Instant,
+    flow: Flow,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Flow {
+    Probe(Probe),
+    Stream(Window),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Probe {
+    /// To be sent, with entries.
+    Due,
+    /// Sent; nothing more goes out before an answer or the next heartbeat.
+    Sent,
+    /// To be sent again. Without entries: nobody may be there to take them.
+    DueAgain,
+}
+
+/// The messages in flight to a peer.
+///
+/// Invariant: `bytes` is the sum over `messages`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Window {
+    messages: VecDeque<InFlight>,
+    bytes: u64,
+    /// When it last moved: an acknowledgement came, or it was used after being empty.
+    moved: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct InFlight {
+    last: LogIndex,
+    bytes: u64,
+}
+
+/// What may be sent to a peer now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// Nothing.
+    Nothing,
+    /// An append without entries.
+    Probe,
+    /// An append with entries, of at most this many bytes unless it is a single entry.
+    Entries { bytes: u64 },
+}
+
+impl Progress {
+    /// What a new leader assumes of a peer: that its log may be as long as its own (paper §5.3).
+    pub(crate) fn new(last: LogIndex, now: Instant) -> Self {
+        Self {
+            matched: LogIndex::ZERO,
+            next: last.next(),
+            told: LogIndex::ZERO,
+            heard: now,
+            flow: Flow::Probe(Probe::Due),
+        }
+    }
+
+    pub(crate) fn matched(&self) -> LogIndex {
+        self.matched
+    }
+
+    pub(crate) fn next(&self) -> LogIndex {
+        self.next
+    }
+
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Something of this term arrived from the peer.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Whether the peer has yet to be told that `commit` is committed, and no message that will be
+    /// followed by others is on its way to it.
+    pub(crate) fn awaits_commit(&self, commit: LogIndex) -> bool {
+        let idle = match &self.flow {
+            Flow::Probe(_) => false,
+            Flow::Stream(window) => window.messages.is_empty(),
+        };
+        idle && self.told < commit.min(self.matched)
+    }
+
+    pub(crate) fn tell(&mut self, commit: LogIndex) {
+        self.told = self.told.max(commit);
+    }
+
+    /// What may be sent now; `following` is the size of the next entry, if there is one.
+    pub(crate) fn allowance(&self, following: Option<u64>, config: &Config) -> Allowance {
+        match (&self.flow, following) {
+            (Flow::Probe(Probe::Due), Some(_)) => {
+                Allowance::Entries { bytes: config.max_batch_bytes.min(config.max_inflight_bytes) }
+            }
+            (Flow::Probe(Probe::Due | Probe::DueAgain), _) => Allowance::Probe,
+            (Flow::Probe(Probe::Sent), _) | (Flow::Stream(_), None) => Allowance::Nothing,
+            (Flow::Stream(window), Some(size)) => window.allowance(size, config),
+        }
+    }
+
+    /// An append whose last index is `last` and that carries `bytes` is sent.
+    pub(crate) fn sent(&mut self, last: LogIndex, bytes: u64, now: Instant) {
+        match &mut self.flow {
+            Flow::Probe(probe) => *probe = Probe::Sent,
+            Flow::Stream(window) => {
+                window.push(InFlight { last, bytes }, now);
+                self.next = last.next();
+            }
+        }
+    }
+
+    /// The peer holds the leader's log up to `matched`, durably.
+    pub(crate) fn accepted(&mut self, matched: LogIndex, now: Instant) {
+        let is_news = matched > self.matched;
+        self.matched = self.matched.max(matched);
+        match &mut self.flow {
+            Flow::Probe(_) => {
+                // An answer to an earlier message than the probe proves nothing about it.
+                if matched.next() >= self.next {
+                    self.next = self.matched.next();
+                    self.flow = Flow::Stream(Window::new(now));
+                }
+            }
+            Flow::Stream(window) => {
+                window.release(matched);
+                if is_news {
+                    window.moved = now;
+                }
+                self.next = self.next.max(self.matched.next());
+            }
+        }
+    }
+
+    /// The peer does not hold `refused`; `agreeable` is the leader's last entry that it may hold.
+    pub(crate) fn refused(&mut self, refused: LogPosition, agreeable: LogPosition) {
+        let is_stale = match &self.flow {
+            Flow::Probe(_) => refused.index.next() != self.next,
+            Flow::Stream(_) => refused.index <= self.matched,
+        };
+        if is_stale || refused.index <= self.matched {
+            return;
+        }
+        // The next probe lies strictly before the refused one, so probing ends.
+        self.next = agreeable.index.next().min(refused.index).max(self.matched.next());
+        self.flow = Flow::Probe(Probe::Due);
+    }
+
+    /// A heartbeat is due: unanswered probes are repeated, and a window that has not moved for `patience`
+    /// is given up.
+    pub(crate) fn heartbeat(&mut self, now: Instant, patience: Ticks) {
+        match &mut self.flow {
+            Flow::Probe(probe @ Probe::Sent) => *probe = Probe::DueAgain,
+            Flow::Probe(Probe::Due | Probe::DueAgain) => {}
+            Flow::Stream(window) if window.messages.is_empty() => {}
+            Flow::Stream(window) => {
+                if now.since(window.moved) >= patience {
+                    self.next = self.matched.next();
+                    self.flow = Flow::Probe(Probe::Due);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn is_streaming(&self) -> bool {
+        matches!(self.flow, Flow::Stream(_))
+    }
+
+    /// Unacknowledged messages and bytes of the window.
+    pub(crate) fn inflight(&self) -> (u64, u64) {
+        match &self.flow {
+            Flow::Probe(_) => (0, 0),
+            Flow::Stream(window) => (window.messages.len() as u64, window.bytes),
+        }
+    }
+}
+
+impl Window {
+    fn new(now: Instant) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, moved: now }
+    }
+
+    /// Room for an entry of `size` and more. An empty window takes one entry, however large.
+    fn allowance(&self, size: u64, config: &Config) -> Allowance {
+        let room = config.max_inflight_bytes.saturating_sub(self.bytes);
+        let is_full = self.messages.len() as u64 >= config.max_inflight_messages || size > room;
+        if is_full && !self.messages.is_empty() {
+            Allowance::Nothing
+        } else {
+            Allowance::Entries { bytes: room.min(config.max_batch_bytes) }
+        }
+    }
+
+    fn push(&mut self, message: InFlight, now: Instant) {
+        if self.messages.is_empty() {
+            self.moved = now;
+        }
+        self.bytes += message.bytes;
+        self.messages.push_back(message);
+    }
+
+    fn release(&mut self, matched: LogIndex) {
+        while let Some(message) = self.messages.front().filter(|message| message.last <= matched) {
+            self.bytes -= message.bytes;
+            self.messages.pop_front();
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A node as an operator sees it.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::membership::Membership;
+use crate::persist::HardState;
+use crate::rejection::Rejections;
+use crate::types::{ClusterId, Instant, LogIndex, LogPosition, NodeId, Term, WriteNumber};
+
+/// The part a node plays (paper §5.1; the pre-candidate is that of thesis §9.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Role {
+    /// Follows a leader, or waits for one.
+    #[default]
+    Follower,
+    /// Asks whether it could win before it raises the term.
+    PreCandidate,
+    /// Stands for election.
+    Candidate,
+    /// Leads.
+    Leader,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Follower => "follower",
+            Self::PreCandidate => "pre-candidate",
+            Self::Candidate => "candidate",
+            Self::Leader => "leader",
+        })
+    }
+}
+
+/// Everything about a node that can be looked at, as plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Status {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// This node.
+    pub id: NodeId,
+    /// The part it plays.
+    pub role: Role,
+    /// Term, vote and incarnation.
+    pub hard_state: HardState,
+    /// Whether the disk holds that hard state.
+    pub hard_state_durable: bool,
+    /// Who leads the term, if known.
+    pub leader: Option<NodeId>,
+    /// The membership in force.
+    pub membership: Arc<Membership>,
+    /// Where the log begins: the position of the snapshot before it.
+    pub base: LogPosition,
+    /// The last entry of the log.
+    pub last: LogPosition,
+    /// Up to here the log is on this node's disk.
+    pub durable: LogIndex,
+    /// Up to here the log is known to be committed.
+    pub commit: LogIndex,
+    /// Up to here the machine has reported its entries applied.
+    pub applied: LogIndex,
+    /// The write the driver has not returned the receipt for.
+    pub outstanding_write: Option<WriteNumber>,
+    /// Messages that wait for it, or for the next.
+    pub withheld_messages: u64,
+    /// Requests that have not been answered.
+    pub pending_requests: u64,
+    /// Bytes of the log that are not committed yet.
+    pub uncommitted_bytes: u64,
+    /// When the node wants to be stepped next, whatever happens.
+    pub deadline: Instant,
+    /// What a leader knows of each other member; empty at other nodes.
+    pub peers: Vec<PeerStatus>,
+    /// Messages and receipts that were rejected, by reason.
+    pub rejections: Rejections,
+}
+
+/// What a leader knows of another member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PeerStatus {
+    /// The member.
+    pub id: NodeId,
+    /// Up to here its durable log is known to equal the leader's.
+    pub matched: LogIndex,
+    /// The next entry to send.
+    pub next: LogIndex,
+    /// Whether entries are streamed to it.
+    pub pipelining: bool,
+    /// Unacknowledged messages.
+    pub inflight_messages: u64,
+    /// Unacknowledged payload bytes.
+    pub inflight_bytes: u64,
+    /// When it was last heard from in this term, on the leader's clock.
+    pub heard: Instant,
+}
+
+/// The term and role of a node in one word, for short displays: `T3 leader`.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HardState { term, .. } = self.hard_state;
+        write!(
+            f,
+            "{} {} {term}, last {}, commit {}, applied {}",
+            self.id, self.role, self.last, self.commit, self.applied
+        )
+    }
+}
+
+/// A short name, used where a whole [`Status`] would be too much.
+impl Status {
+    /// The current term.
+    pub fn term(&self) -> Term {
+        self.hard_state.term
+    }
+}

@@ -1,0 +1,251 @@
+//! What a campaign showed, as plain data.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::run::{Failure, Judged};
+use super::{Campaign, Seeds, Shard};
+use crate::coverage::{Score, Scorecard, Searches};
+use crate::draw::mix;
+use crate::plan::{GENERATOR_VERSION, Profile};
+use crate::verdict::Statistics;
+use crate::violation::Property;
+
+/// Why a campaign ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completion {
+    /// Every seed was run.
+    AllSeeds,
+    /// The time was up.
+    TimeUp,
+    /// So many seeds failed that the rest was not run.
+    TooManyFailures,
+}
+
+/// What a campaign showed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The version of the plan generator: seeds mean something only together with it.
+    pub generator: u32,
+    /// What kind of plans the seeds stood for.
+    pub profile: Profile,
+    /// The seeds that were asked for.
+    pub seeds: Seeds,
+    /// The share of them.
+    pub shard: Shard,
+    /// Why it ended.
+    pub completion: Completion,
+    /// How many seeds were run.
+    pub runs: u64,
+    /// How long it took on the wall clock, in milliseconds.
+    pub wall_ms: u64,
+    /// All runs' digests in one: two campaigns saw the same if it is the same.
+    #[serde(serialize_with = "hexadecimal")]
+    pub digest: u64,
+    /// What happened, in all runs together.
+    pub statistics: Statistics,
+    /// The middle of what happened in each run.
+    pub medians: Medians,
+    /// How many runs each situation occurred in.
+    pub coverage: Vec<Score>,
+    /// How the searches for a linear order went.
+    pub searches: Searches,
+    /// The run that took longest.
+    pub slowest: Option<Slowest>,
+    /// The runs that violated something, in the order of seeds.
+    pub failures: Vec<Failure>,
+    /// The failures by property and cause, in the order of their first seeds.
+    pub groups: Vec<Group>,
+}
+
+/// The medians over all runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Medians {
+    /// Leaders elected.
+    pub leader_changes: u64,
+    /// Client operations committed.
+    pub operations: u64,
+    /// Faults injected.
+    pub faults: u64,
+}
+
+/// The run that took longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Slowest {
+    /// Its seed.
+    pub seed: u64,
+    /// How long it took on the wall clock, in milliseconds.
+    pub wall_ms: u64,
+}
+
+/// Failures with one property and cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// The property.
+    pub property: Property,
+    /// What they have in common.
+    pub cause: String,
+    /// Their seeds, in order; never none.
+    pub seeds: Vec<u64>,
+}
+
+/// A summary in the making. Runs are added in the order of seeds.
+#[derive(Default)]
+pub(super) struct Tally {
+    runs: u64,
+    digest: u64,
+    statistics: Statistics,
+    scorecard: Scorecard,
+    leader_changes: Vec<u64>,
+    operations: Vec<u64>,
+    faults: Vec<u64>,
+    slowest: Option<Slowest>,
+    failures: Vec<Failure>,
+}
+
+impl Summary {
+    /// Whether nothing was violated.
+    pub fn clean(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// The situations that occurred in fewer runs than they should have.
+    pub fn vacuous(&self) -> impl Iterator<Item = &Score> {
+        self.coverage.iter().filter(|score| score.seeds < score.demanded)
+    }
+}
+
+impl Tally {
+    pub(super) const fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    pub(super) fn failures(&self) -> u64 {
+        self.failures.len() as u64
+    }
+
+    pub(super) fn add(&mut self, judged: Judged) {
+        let Judged { guarded, elapsed } = judged;
+        let verdict = guarded.verdict;
+        let wall_ms = milliseconds(elapsed);
+        if self.slowest.is_none_or(|slowest| slowest.wall_ms < wall_ms) {
+            self.slowest = Some(Slowest { seed: verdict.seed, wall_ms });
+        }
+        self.runs += 1;
+        self.digest = mix(self.digest.rotate_left(7) ^ verdict.digest);
+        self.leader_changes.push(verdict.statistics.leader_changes);
+        self.operations.push(verdict.statistics.operations_committed);
+        self.faults.push(verdict.statistics.fault_count());
+        self.statistics.merge(&verdict.statistics);
+        self.scorecard.add(&verdict.coverage);
+        if let Some(violation) = verdict.violation {
+            let cause = guarded.cause.unwrap_or_default();
+            self.failures.push(Failure {
+                seed: verdict.seed,
+                digest: verdict.digest,
+                violation,
+                cause,
+            });
+        }
+    }
+
+    pub(super) fn finish(
+        self,
+        campaign: &Campaign,
+        completion: Completion,
+        wall: Duration,
+    ) -> Summary {
+        Summary {
+            generator: GENERATOR_VERSION,
+            profile: campaign.profile,
+            seeds: campaign.seeds,
+            shard: campaign.shard,
+            completion,
+            runs: self.runs,
+            wall_ms: milliseconds(wall),
+            digest: self.digest,
+            statistics: self.statistics,
+            medians: Medians {
+                leader_changes: median(self.leader_changes),
+                operations: median(self.operations),
+                faults: median(self.faults),
+            },
+            coverage: self.scorecard.scores().collect(),
+            searches: *self.scorecard.searches(),
+            slowest: self.slowest,
+            groups: groups(&self.failures),
+            failures: self.failures,
+        }
+    }
+}
+
+fn groups(failures: &[Failure]) -> Vec<Group> {
+    let mut seeds: BTreeMap<(Property, &str), Vec<u64>> = BTreeMap::new();
+    for failure in failures {
+        seeds.entry((failure.violation.property, &failure.cause)).or_default().push(failure.seed);
+    }
+    let group = |((property, cause), seeds): ((Property, &str), Vec<u64>)| Group {
+        property,
+        cause: cause.to_owned(),
+        seeds,
+    };
+    let mut groups: Vec<Group> = seeds.into_iter().map(group).collect();
+    groups.sort_by_key(|group| group.seeds.first().copied());
+    groups
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A digest as it is printed. As a number it would lose digits in many readers of JSON.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+pub(super) fn hexadecimal<S: serde::Serializer>(
+    digest: &u64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{digest:016x}"))
+}
+
+/// The lower median; zero of nothing.
+fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::Violation;
+
+    /// The median of an even number of values is the lower of the middle two.
+    #[test]
+    fn the_median_is_a_value_that_occurred() {
+        assert_eq!(median(vec![]), 0);
+        assert_eq!(median(vec![5]), 5);
+        assert_eq!(median(vec![9, 1, 4, 2]), 2);
+        assert_eq!(median(vec![9, 1, 4]), 4);
+    }
+
+    /// Failures with one property and one cause are one group, in the order of their first seeds.
+    #[test]
+    fn failures_are_grouped() {
+        let failure = |seed, property, cause: &str| Failure {
+            seed,
+            digest: seed,
+            violation: Violation::new(property, raft_core::Instant(1), &[], "it broke"),
+            cause: cause.to_owned(),
+        };
+        let failures = [
+            failure(3, Property::Panic, "a.rs:1"),
+            failure(5, Property::Liveness, "no leader"),
+            failure(8, Property::Panic, "a.rs:2"),
+            failure(9, Property::Panic, "a.rs:1"),
+        ];
+        let seeds: Vec<Vec<u64>> = groups(&failures).into_iter().map(|group| group.seeds).collect();
+        assert_eq!(seeds, [vec![3, 9], vec![5], vec![8]]);
+    }
+}

@@ -1,0 +1,269 @@
+//! Every check of a run, made as it happens.
+//!
+//! The world tells [`Checks`] what happens, in the order in which it happens; the answer to a thing that must not
+//! happen is a [`Violation`]. Each call costs amortised constant time, whatever the length of the run: logs are
+//! compared by one hash that stands for a whole prefix, and nothing is copied.
+//!
+//! The order of calls: `started` after a start; `stepped` after each step and before its effects are
+//! carried out; then `submitted` and `sent` for its effects. `durable` when a write is on disk (its receipt comes
+//! later), or `crashed` with what is left of it. `delivered` just before the receiver is stepped. `applied` after
+//! each entry, commands and others alike. `invoked` before and `answered` after the node is asked.
+
+mod clients;
+mod commit;
+mod contact;
+mod disk;
+mod elections;
+mod ghost;
+pub(crate) mod hash;
+mod leader;
+mod log;
+mod machines;
+mod mirror;
+mod node;
+mod ordered;
+mod traffic;
+mod window;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use raft_core::{Event, Instant, LogPosition, Membership, NodeId, Role, Settings, StepDown};
+
+use self::elections::{Elections, KnownEntries};
+use self::ghost::Ghost;
+use self::node::{Power, Watched};
+use self::window::Window;
+use crate::coverage::{Coverage, Situation};
+use crate::history::History;
+use crate::machine::Machine;
+use crate::raft::{Raft, View};
+use crate::violation::{Property, Violation};
+
+/// How many states a linearizability search may visit at the end of a run.
+pub const SEARCH_BUDGET: u64 = 100_000;
+
+/// Whether checks are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckLevel {
+    /// All of them.
+    #[default]
+    Full,
+    /// None: for measuring what the checks cost.
+    None,
+}
+
+/// What is left of the outstanding write after a crash: a prefix of its parts. Empty when nothing is.
+pub type Survived = raft_core::Write;
+
+/// All checks of one run.
+#[derive(Debug)]
+pub struct Checks<M> {
+    /// What the run has met.
+    pub coverage: Coverage,
+    level: CheckLevel,
+    settings: Settings,
+    /// The membership that the cluster starts with.
+    initial: Arc<Membership>,
+    nodes: Vec<Watched>,
+    /// What each node has under way to each other: `from * nodes + to`.
+    windows: Vec<Window>,
+    ghost: Ghost,
+    elections: Elections,
+    entries: KnownEntries,
+    history: History,
+    /// A violation found where none could be reported.
+    pending: Option<Violation>,
+    loss: Loss,
+    machine: PhantomData<fn() -> M>,
+}
+
+/// The worst loss of nodes since something was committed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    /// A majority was up all the time.
+    Minority,
+    /// No majority was up.
+    Majority,
+    /// Nobody was up.
+    Everyone,
+}
+
+impl<M: Machine> Checks<M> {
+    /// Checks of a run of these nodes. `settings` are those of any node: limits and times are the same for all.
+    pub fn new(
+        nodes: &[NodeId],
+        membership: &Membership,
+        settings: &Settings,
+        level: CheckLevel,
+    ) -> Self {
+        let initial = Arc::new(membership.clone());
+        let mut coverage = Coverage::default();
+        if membership.voters().len() % 2 == 0 {
+            coverage.note(Situation::EvenCluster);
+        }
+        if nodes.len() == 1 {
+            coverage.note(Situation::SingleNode);
+        }
+        Self {
+            coverage,
+            level,
+            settings: *settings,
+            nodes: nodes.iter().map(|id| Watched::new(*id, nodes.len())).collect(),
+            windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
+            ghost: Ghost::new(initial.clone()),
+            initial,
+            elections: Elections::default(),
+            entries: KnownEntries::default(),
+            history: History::default(),
+            pending: None,
+            loss: Loss::Minority,
+            machine: PhantomData,
+        }
+    }
+
+    /// A node was started, for the first time or with what its disk holds.
+    ///
+    /// # Errors
+    /// When it does not know what its disk says, or what it believes cannot be.
+    pub fn started<R: Raft>(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        raft: &R,
+    ) -> Result<(), Violation> {
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        let view = raft.view();
+        let nodes = self.nodes.len();
+        let watched = &mut self.nodes[place];
+        watched.power = Power::On;
+        watched.log.follow(&watched.disk);
+        let disk = watched.disk.last();
+        let fresh = Watched::new(node, nodes);
+        let before = View { last: disk, ..fresh.view };
+        (watched.view, watched.machine, watched.contact) = (view, view.applied, fresh.contact);
+        (watched.inflight, watched.largest_batch) = (fresh.inflight, 0);
+        self.windows[place * nodes..(place + 1) * nodes].iter_mut().for_each(Window::forget);
+        self.check_restart(at, place, disk)?;
+        self.take_view(at, place, &before, raft)?;
+        self.check_membership(at, place, raft.membership())?;
+        raft.invariants().map_err(|wrong| broken_invariant(at, node, &wrong))
+    }
+
+    /// A node was stepped; its effects are not carried out yet.
+    ///
+    /// # Errors
+    /// When its state, or the change of its state, must not be.
+    pub fn stepped<R: Raft>(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        raft: &R,
+    ) -> Result<(), Violation> {
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        self.check_inflight(at, place)?;
+        let view = raft.view();
+        let watched = &mut self.nodes[place];
+        watched.contact.step(at, &self.settings);
+        let before = std::mem::replace(&mut watched.view, view);
+        if view != before {
+            self.take_view(at, place, &before, raft)?;
+        }
+        if view.role == Role::Leader {
+            self.nodes[place].inflight = raft.inflight();
+            self.check_contact(at, place)?;
+        } else {
+            self.nodes[place].inflight = (0, 0);
+        }
+        raft.invariants().map_err(|wrong| broken_invariant(at, node, &wrong))
+    }
+
+    /// All that a changed view says.
+    fn take_view<R: Raft>(
+        &mut self,
+        at: Instant,
+        place: usize,
+        before: &View,
+        raft: &R,
+    ) -> Result<(), Violation> {
+        let view = self.nodes[place].view;
+        self.check_monotonic(at, place, before)?;
+        if view.last != before.last {
+            self.follow_log(at, place, before, raft)?;
+        }
+        if view.role != before.role || view.term != before.term {
+            self.check_role(at, place, before)?;
+        }
+        if view.durable != before.durable || view.last != before.last {
+            self.check_durable_mark(at, place)?;
+        }
+        if view.commit != before.commit {
+            self.follow_commit(at, place, before, raft)?;
+        }
+        Ok(())
+    }
+
+    /// A node said what happened inside it.
+    pub fn event(&mut self, _at: Instant, _node: NodeId, event: &Event) {
+        if let Event::SteppedDown { reason, .. } = event {
+            match reason {
+                StepDown::QuorumUnheard => self.note(Situation::CheckQuorumDeposition),
+                StepDown::DiskStalled => self.note(Situation::DiskStallStepDown),
+                _ => {}
+            }
+        }
+    }
+
+    /// The run has met a situation.
+    pub fn note(&mut self, situation: Situation) {
+        self.coverage.note(situation);
+    }
+
+    /// What clients asked and were told.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The last entry that is committed.
+    pub fn committed(&self) -> LogPosition {
+        self.ghost.log.last()
+    }
+
+    /// How many terms had a leader.
+    pub fn elections_won(&self) -> u64 {
+        self.elections.won
+    }
+
+    /// How many times another node than before became the leader.
+    pub fn leader_changes(&self) -> u64 {
+        self.elections.changes
+    }
+
+    /// The place of a node, unless there is nothing to check. Reports what was found where nothing could
+    /// be reported.
+    fn watched(&mut self, node: NodeId) -> Result<Option<usize>, Violation> {
+        if self.level == CheckLevel::None {
+            return Ok(None);
+        }
+        if self.pending.is_some() {
+            return self.pending.take().map_or(Ok(None), Err);
+        }
+        Ok(self.place_of(node))
+    }
+
+    /// Names usually count from 1, so the first guess is nearly always right.
+    fn place_of(&self, node: NodeId) -> Option<usize> {
+        let guess = usize::try_from(node.0.wrapping_sub(1)).unwrap_or(usize::MAX);
+        match self.nodes.get(guess) {
+            Some(watched) if watched.id == node => Some(guess),
+            _ => self.nodes.iter().position(|watched| watched.id == node),
+        }
+    }
+}
+
+fn broken_invariant(at: Instant, node: NodeId, wrong: &str) -> Violation {
+    Violation::new(Property::Invariant, at, &[node], format!("{node}: {wrong}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! What clients may see: one answer each, in the order of the committed log and of real time.
+
+use bytes::Bytes;
+use raft_core::{Instant, LogIndex, LogPosition, NodeId, Outcome, Refusal, Role};
+
+use super::ghost::{Content, Effect};
+use super::hash::hash_bytes;
+use super::{CheckLevel, Checks, SEARCH_BUDGET};
+use crate::coverage::Situation;
+use crate::history::{Fate, OpId, Operation, Route};
+use crate::linearizability::{self, Finding};
+use crate::machine::Machine;
+use crate::violation::{Property, Violation};
+
+impl<M: Machine> Checks<M> {
+    /// A client asks a node for something.
+    pub fn invoked(&mut self, at: Instant, op: OpId, client: u32, node: NodeId, command: &Bytes) {
+        if self.level == CheckLevel::None {
+            return;
+        }
+        let leads =
+            self.place_of(node).is_some_and(|place| self.nodes[place].view.role == Role::Leader);
+        let route = if leads { Route::Leader } else { Route::Forwarded };
+        self.history.invoke(at, op, client, node, route, command);
+    }
+
+    /// A client is told what became of what it asked for.
+    ///
+    /// # Errors
+    /// When it was told before, or is told what is not so.
+    pub fn answered(
+        &mut self,
+        at: Instant,
+        op: OpId,
+        node: NodeId,
+        reply: &Outcome,
+        output: Option<&Bytes>,
+    ) -> Result<(), Violation> {
+        if self.watched(node)?.is_none() {
+            return Ok(());
+        }
+        let operation = self.history.answer(at, op, node, *reply, output).map_err(|error| {
+            Violation::new(Property::OneReply, at, &[node], format!("{error} (now {reply:?})"))
+        })?;
+        let (route, floor, command) = (operation.route, operation.floor, operation.command.clone());
+        match reply {
+            Outcome::Done { position } => {
+                self.check_done(at, op, node, *position, &command, output)?;
+                check_floor(at, op, node, *position, floor)?;
+                if route == Route::Forwarded {
+                    self.coverage.note(Situation::ProposalForwarded);
+                }
+            }
+            Outcome::Refused { refusal, .. } => {
+                self.coverage.note(Situation::ProposalRefused);
+                if *refusal == Refusal::Busy {
+                    self.coverage.note(Situation::ProposalBusy);
+                }
+            }
+            Outcome::Lost => self.coverage.note(Situation::ProposalLost),
+            Outcome::Unknown if route == Route::Forwarded => {
+                self.coverage.note(Situation::ForwardUnknown);
+            }
+            Outcome::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// What was done is committed, is what was asked, and gave the output that was told.
+    fn check_done(
+        &mut self,
+        at: Instant,
+        op: OpId,
+        node: NodeId,
+        position: LogPosition,
+        command: &Bytes,
+        output: Option<&Bytes>,
+    ) -> Result<(), Violation> {
+        let wrong = |property, witness| Err(Violation::new(property, at, &[node], witness));
+        let term = self.ghost.log.at(position.index).map(|link| link.term);
+        let slot = self.ghost.slot_mut(position.index).filter(|_| term == Some(position.term));
+        let Some(slot) = slot else {
+            let witness =
+                format!("{node} told that {op} is done at {position}, which is not committed");
+            return wrong(Property::Durability, witness);
+        };
+        if !slot.content.accepts(Some(command)) {
+            let shown = M::describe(command, None);
+            let witness = format!(
+                "{node} told that {op} ({shown}) is done at {position}, which is another entry"
+            );
+            return wrong(Property::ClientOrder, witness);
+        }
+        if let Some(other) = slot.operation.replace(op) {
+            let witness =
+                format!("{node} told that {op} is done at {position}, as {other} was before");
+            return wrong(Property::ClientOrder, witness);
+        }
+        let told = output.map(|output| hash_bytes(0, output));
+        let gave = slot.effect.and_then(|effect| effect.output);
+        if told.is_some() && gave.is_some() && told != gave {
+            let shown = M::describe(command, output);
+            let witness = format!(
+                "{node} told {op} ({shown}) another output than the machines gave at {position}"
+            );
+            return wrong(Property::ClientOrder, witness);
+        }
+        Ok(())
+    }
+
+    /// The run is over: what can only be judged as a whole.
+    ///
+    /// # Errors
+    /// When clients saw what the committed log does not explain, or nothing explains.
+    pub fn finish(&mut self, at: Instant) -> Result<(), Violation> {
+        self.finish_order(at)?;
+        self.search(at, SEARCH_BUDGET)
+    }
+
+    /// The end-of-run checks in linear time: the committed log, applied in order by a fresh machine, gives what
+    /// was seen; every committed command was asked for, and at most as often as it is there.
+    ///
+    /// # Errors
+    /// The first entry that is not explained.
+    pub fn finish_order(&mut self, at: Instant) -> Result<(), Violation> {
+        if self.level == CheckLevel::None {
+            return Ok(());
+        }
+        if let Some(violation) = self.pending.take() {
+            return Err(violation);
+        }
+        for _ in 0..self.elections.split_votes() {
+            self.coverage.note(Situation::SplitVote);
+        }
+        self.check_replay(at)?;
+        self.check_asked(at)
+    }
+
+    /// The search that knows nothing of Raft, with a budget of states. What it cannot decide is counted in the
+    /// coverage.
+    ///
+    /// # Errors
+    /// When the history has no legal order.
+    pub fn search(&mut self, at: Instant, budget: u64) -> Result<(), Violation> {
+        if self.level == CheckLevel::None {
+            return Ok(());
+        }
+        let (finding, searches) = linearizability::check::<M>(&self.history, budget);
+        self.coverage.searches.merge(&searches);
+        let Finding::Violated(stuck) = finding else { return Ok(()) };
+        let operation = self.history.operation(stuck.operation);
+        let node = operation.map_or(NodeId(0), |operation| operation.node);
+        let witness = format!(
+            "no order explains what clients saw: after {} of {} operations nothing lets {} take effect in time",
+            stuck.placed,
+            stuck.of,
+            operation.map_or(stuck.operation.to_string(), described::<M>)
+        );
+        Err(Violation::new(Property::Linearizability, at, &[node], witness))
+    }
+
+    fn check_replay(&self, at: Instant) -> Result<(), Violation> {
+        let mut machine = M::default();
+        let last = self.ghost.last_index();
+        for index in (1..=last.0).map(LogIndex) {
+            let Some(slot) = self.ghost.slot(index) else { break };
+            let position =
+                LogPosition::new(self.ghost.log.at(index).unwrap_or_default().term, index);
+            let output = match &slot.content {
+                Content::Unseen => break,
+                Content::Internal => None,
+                Content::Command(command) => Some(machine.apply(position, command)),
+            };
+            let Some(Effect { digest, output: gave }) = slot.effect else { continue };
+            if digest != machine.digest() {
+                let witness = format!(
+                    "a fresh machine that applies the log up to {position} is in another state"
+                );
+                return Err(Violation::new(Property::DigestsAgree, at, &[], witness));
+            }
+            let output_hash = output.as_ref().map(|output| hash_bytes(0, output));
+            if gave.is_some() && gave != output_hash {
+                let asked = slot.operation.map_or(String::new(), |op| format!(" ({op})"));
+                let witness = format!("a fresh machine gives another output at {position}{asked}");
+                return Err(Violation::new(Property::ClientOrder, at, &[], witness));
+            }
+        }
+        Ok(())
+    }
+
+    /// Commands carry no name, so they are counted by content: each content is committed at most as often as
+    /// operations that may have taken effect asked for it.
+    fn check_asked(&self, at: Instant) -> Result<(), Violation> {
+        let operations = self.history.operations();
+        let may = operations.iter().filter(|operation| operation.fate() != Fate::Never);
+        let mut asked: Vec<u64> = may.map(|operation| hash_bytes(0, &operation.command)).collect();
+        asked.sort_unstable();
+        let mut committed = Vec::new();
+        for index in (1..=self.ghost.last_index().0).map(LogIndex) {
+            if let Some(Content::Command(command)) =
+                self.ghost.slot(index).map(|slot| &slot.content)
+            {
+                committed.push((hash_bytes(0, command), index, command));
+            }
+        }
+        committed.sort_unstable_by_key(|(hash, index, _)| (*hash, *index));
+        let mut asked = asked.into_iter().peekable();
+        for (hash, index, command) in committed {
+            while asked.next_if(|asked| *asked < hash).is_some() {}
+            if asked.next_if_eq(&hash).is_none() {
+                let refused = operations.iter().find(|operation| {
+                    operation.fate() == Fate::Never && operation.command == *command
+                });
+                let witness = match refused {
+                    Some(refused) => format!(
+                        "{} is committed at {index}, although its client was told that it never takes effect",
+                        described::<M>(refused)
+                    ),
+                    None => format!(
+                        "{} is committed at {index}, once more than anybody asked for it",
+                        M::describe(command, None)
+                    ),
+                };
+                return Err(Violation::new(Property::ClientOrder, at, &[], witness));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was known done before the operation was invoked comes before it in the log.
+fn check_floor(
+    at: Instant,
+    op: OpId,
+    node: NodeId,
+    position: LogPosition,
+    floor: LogIndex,
+) -> Result<(), Violation> {
+    if position.index > floor {
+        return Ok(());
+    }
+    let witness = format!(
+        "{op} is done at {position}, but an operation that was done before it was invoked is at {floor}"
+    );
+    Err(Violation::new(Property::ClientOrder, at, &[node], witness))
+}
+
+/// An operation in words: what, by whom, where, when.
+fn described<M: Machine>(operation: &Operation) -> String {
+    let output = operation.answer.as_ref().and_then(|answer| answer.output.as_ref());
+    format!(
+        "{} ({}, asked by client {} at {} of {})",
+        operation.id,
+        M::describe(&operation.command, output),
+        operation.client,
+        operation.invoked,
+        operation.node
+    )
+}

@@ -1,0 +1,100 @@
+//! What must hold of the state machines: the same entries in the same order, the same states.
+
+use bytes::Bytes;
+use raft_core::{Instant, LogPosition, NodeId};
+
+use super::Checks;
+use super::ghost::Effect;
+use super::hash::hash_bytes;
+use super::node::Watched;
+use crate::machine::Machine;
+use crate::violation::{Property, Violation};
+
+impl<M: Machine> Checks<M> {
+    /// A node's machine was given an entry: every entry, commands and others alike.
+    ///
+    /// # Errors
+    /// When it is not the committed entry that comes next, or the machine's state is not that of the others.
+    pub fn applied(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        position: LogPosition,
+        command: Option<&Bytes>,
+        machine: &M,
+        output: Option<&Bytes>,
+    ) -> Result<(), Violation> {
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        self.check_order(at, place, position)?;
+        self.check_content(at, node, position, command)?;
+        let effect =
+            Effect { digest: machine.digest(), output: output.map(|output| hash_bytes(0, output)) };
+        self.check_effect(at, node, position, effect)?;
+        machine.invariant().map_err(|wrong| {
+            let witness = format!("{node}'s machine after {position}: {wrong}");
+            Violation::new(Property::MachineInvariant, at, &[node], witness)
+        })
+    }
+
+    fn check_order(
+        &mut self,
+        at: Instant,
+        place: usize,
+        position: LogPosition,
+    ) -> Result<(), Violation> {
+        let Watched { id, view, machine, .. } = &mut self.nodes[place];
+        let before = std::mem::replace(machine, position.index);
+        let wrong =
+            |witness| Err(Violation::new(Property::StateMachineSafety, at, &[*id], witness));
+        if position.index != before.next() {
+            return wrong(format!("{id} applied {position} right after {before}"));
+        }
+        if position.index > view.commit {
+            return wrong(format!("{id} applied {position}, but committed only {}", view.commit));
+        }
+        Ok(())
+    }
+
+    fn check_content(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        position: LogPosition,
+        command: Option<&Bytes>,
+    ) -> Result<(), Violation> {
+        let term = self.ghost.log.at(position.index).map(|link| link.term);
+        let accepted = term == Some(position.term)
+            && self
+                .ghost
+                .slot_mut(position.index)
+                .is_some_and(|slot| slot.content.accepts(command));
+        if accepted {
+            return Ok(());
+        }
+        let shown = command.map_or("nothing".to_owned(), |command| M::describe(command, None));
+        let witness =
+            format!("{node} applied {shown} at {position}, but another entry is committed there");
+        Err(Violation::new(Property::StateMachineSafety, at, &[node], witness))
+    }
+
+    fn check_effect(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        position: LogPosition,
+        effect: Effect,
+    ) -> Result<(), Violation> {
+        let Some(slot) = self.ghost.slot_mut(position.index) else { return Ok(()) };
+        let first = slot.effect.get_or_insert(effect);
+        first.output = first.output.or(effect.output);
+        let same_output = effect.output.is_none() || first.output == effect.output;
+        if first.digest == effect.digest && same_output {
+            return Ok(());
+        }
+        let what = if first.digest == effect.digest { "its output" } else { "its digest" };
+        let witness = format!(
+            "{node}'s machine differs from the first that applied {position}: {what} is another"
+        );
+        Err(Violation::new(Property::DigestsAgree, at, &[node], witness))
+    }
+}

@@ -1,0 +1,140 @@
+//! `raft-core` under the simulator: every input, effect and message in the simulator's vocabulary.
+
+use raft_core::{
+    Apply, Ballot, Effect, Effects, Entry, Envelope, Instant, LogIndex, Membership, Message, Node,
+    Persist, Request, Settings, Start, Write,
+};
+
+use crate::plan::MessageKind;
+use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, View};
+
+impl Raft for Node {
+    type Message = Envelope;
+    type Persist = Persist;
+    type Apply = Apply;
+    type Effects = Effects;
+
+    fn start(settings: Settings, start: Start, now: Instant) -> Result<Self, String> {
+        let config = settings.validate().map_err(|error| error.to_string())?;
+        Self::new(config, start, now).map_err(|error| error.to_string())
+    }
+
+    fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Effects) {
+        let input = match input {
+            Input::Tick => raft_core::Input::Tick,
+            Input::Receive(envelope) => raft_core::Input::Receive(envelope),
+            Input::Persisted(persist) => raft_core::Input::Persisted(persist.done()),
+            Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
+            Input::Propose(id, command) => {
+                raft_core::Input::Request(Request::Propose { id, command })
+            }
+        };
+        Self::step(self, now, input, effects);
+    }
+
+    fn pop(effects: &mut Effects) -> Option<Output<Self>> {
+        Some(match effects.pop()? {
+            Effect::Persist(persist) => Output::Persist(persist),
+            Effect::Send(envelope) => Output::Send(envelope),
+            Effect::Apply(apply) => Output::Apply(apply),
+            Effect::Reply(reply) => Output::Reply(reply),
+            Effect::Event(event) => Output::Event(event),
+        })
+    }
+
+    fn deadline(&self) -> Instant {
+        Self::deadline(self)
+    }
+
+    fn view(&self) -> View {
+        View {
+            term: self.term(),
+            vote: self.vote(),
+            role: self.role(),
+            leader: self.leader(),
+            base: self.base(),
+            last: self.last(),
+            durable: self.durable(),
+            commit: self.commit(),
+            applied: self.applied(),
+        }
+    }
+
+    fn entry(&self, index: LogIndex) -> Option<&Entry> {
+        Self::entry(self, index)
+    }
+
+    fn membership(&self) -> &Membership {
+        Self::membership(self)
+    }
+
+    fn inflight(&self) -> (u64, u64) {
+        self.max_inflight()
+    }
+
+    fn invariants(&self) -> Result<(), String> {
+        Self::invariants(self).map_err(ToOwned::to_owned)
+    }
+
+    fn write(persist: &Persist) -> &Write {
+        persist.write()
+    }
+
+    fn committed(apply: &Apply) -> impl Iterator<Item = Committed<'_>> {
+        apply.entries().map(|entry| Committed {
+            position: entry.position,
+            command: entry.command(),
+            request: entry.request,
+        })
+    }
+
+    fn facts(envelope: &Envelope) -> Facts {
+        let (kind, claim) = says(&envelope.message);
+        Facts {
+            from: envelope.from,
+            to: envelope.to,
+            term: envelope.term,
+            kind: kind.number(),
+            name: envelope.message.kind(),
+            claim,
+        }
+    }
+}
+
+fn says(message: &Message) -> (MessageKind, Claim) {
+    match message {
+        Message::RequestPreVote { last } => {
+            (MessageKind::RequestPreVote, Claim::AskPreVote { last: *last })
+        }
+        Message::PreVoteReply { .. } => (MessageKind::PreVoteReply, Claim::Nothing),
+        Message::RequestVote { last } => (MessageKind::RequestVote, Claim::AskVote { last: *last }),
+        Message::VoteReply { ballot: Ballot::Granted } => {
+            (MessageKind::VoteReply, Claim::GrantVote)
+        }
+        Message::VoteReply { ballot: Ballot::Refused } => (MessageKind::VoteReply, Claim::Nothing),
+        Message::AppendEntries(append) => {
+            let claim = Claim::Append {
+                previous: append.previous,
+                entries: u32::try_from(append.entries.len()).unwrap_or(u32::MAX),
+                bytes: append.size(),
+                commit: append.commit,
+            };
+            (MessageKind::AppendEntries, claim)
+        }
+        Message::AppendReply(raft_core::AppendReply::Accepted { matched }) => {
+            (MessageKind::AppendReply, Claim::Acknowledge { matched: *matched })
+        }
+        Message::AppendReply(raft_core::AppendReply::Mismatch { .. }) => {
+            (MessageKind::AppendReply, Claim::Answer)
+        }
+        Message::Heartbeat { commit, .. } => {
+            (MessageKind::Heartbeat, Claim::Heartbeat { commit: *commit })
+        }
+        Message::HeartbeatReply { .. } => (MessageKind::HeartbeatReply, Claim::Answer),
+        Message::StaleTerm => (MessageKind::StaleTerm, Claim::Nothing),
+        Message::ForwardProposal { sequence, .. } => {
+            (MessageKind::ForwardProposal, Claim::Forward { sequence: *sequence })
+        }
+        Message::ForwardRefused { .. } => (MessageKind::ForwardRefused, Claim::Nothing),
+    }
+}

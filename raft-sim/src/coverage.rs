@@ -1,0 +1,350 @@
+//! What a run met, and whether a campaign met enough to have proved anything.
+//!
+//! A [`Situation`] is something that a simulator of Raft must have seen before "no violation" means much.
+//! [`Coverage`] counts situations in one run. A [`Scorecard`] sums up many runs: a situation that fewer
+//! runs met than its minimum share demands makes the campaign vacuous.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Defines [`Situation`]: variant, stable name, minimum share of seeds per million, sentence.
+macro_rules! situations {
+    ($($situation:ident, $name:literal, $minimum:literal, $sentence:literal;)*) => {
+        /// Something that happened in a run and that a campaign should have met.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Situation {
+            $(#[doc = $sentence] $situation,)*
+        }
+
+        impl Situation {
+            /// Every situation, in the order of the scorecard.
+            pub const ALL: &[Self] = &[$(Self::$situation,)*];
+
+            /// The stable name, for files and reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$situation => $name,)* }
+            }
+
+            /// What it is, in a sentence.
+            pub fn explain(self) -> &'static str {
+                match self { $(Self::$situation => $sentence,)* }
+            }
+
+            /// In how many of a million seeds of a default campaign it must occur at least.
+            pub fn minimum_per_million(self) -> u32 {
+                match self { $(Self::$situation => $minimum,)* }
+            }
+        }
+    };
+}
+
+situations! {
+    LeaderElected, "leader-elected", 990_000, "A leader was elected.";
+    LeaderChanged, "leader-changed", 800_000, "Another node than before was elected leader.";
+    SplitVote, "split-vote", 10_000, "Two candidates or more asked for votes in a term that nobody won.";
+    TwoLeaders, "two-leaders", 20_000, "A node was elected while another still led an earlier term.";
+    PreVoteRefused, "pre-vote-refused", 50_000, "A pre-vote was asked of a node that had to refuse it.";
+    VoteRefusedForLog, "vote-refused-for-log", 5_000, "A vote was asked for by a candidate with an older log.";
+    CheckQuorumDeposition, "check-quorum-deposition", 20_000, "A leader stepped down because no quorum answered it.";
+    DiskStallStepDown, "disk-stall-step-down", 1_000, "A leader stepped down because its own disk did not answer.";
+    EntryTruncated, "entry-truncated", 50_000, "Entries that another leader contradicted were removed.";
+    TruncatedWhileWriting, "truncated-while-writing", 1_000, "A log was truncated while a write was outstanding.";
+    FollowerBacktracked, "follower-backtracked", 100_000, "A follower did not hold the entry before those it was sent.";
+    OlderTermOnQuorum, "older-term-on-quorum", 5_000, "An entry of an earlier term was on the disks of a quorum, yet uncommitted (Figure 8).";
+    OlderTermCommitted, "older-term-committed", 50_000, "Entries of an earlier term were committed through one of the current term.";
+    TwoTermsLate, "two-terms-late", 20_000, "A message was delivered at least two terms late.";
+    DuplicateDelivered, "duplicate-delivered", 50_000, "A message was delivered twice.";
+    WindowFilled, "window-filled", 20_000, "A leader's window to a peer was full.";
+    WindowDrained, "window-drained", 20_000, "A leader's window to a peer was full, then drained by acknowledgements.";
+    OversizeEntry, "oversize-entry", 5_000, "An entry larger than a batch may be travelled alone.";
+    VoteLost, "vote-lost", 2_000, "A crash lost a vote that was not durable yet.";
+    SuffixLost, "suffix-lost", 50_000, "A crash lost entries that were not durable yet.";
+    TornWrite, "torn-write", 10_000, "A crash left a part of the outstanding write.";
+    CrashWhileWriting, "crash-while-writing", 50_000, "A node crashed while a write was outstanding.";
+    CrashBeforeReceipt, "crash-before-receipt", 5_000, "A node crashed after entries were durable and before it was told.";
+    CrashOnWinning, "crash-on-winning", 2_000, "A leader crashed before an entry of its term was on its disk.";
+    LeaderCrashed, "leader-crashed", 50_000, "A leader crashed.";
+    MajorityLossRecovered, "majority-loss-recovered", 5_000, "A majority was down, and later the cluster committed again.";
+    TotalLossRecovered, "total-loss-recovered", 5_000, "Every node was down, and later the cluster committed again.";
+    QuickRestart, "quick-restart", 20_000, "A node was back within an election timeout of its crash.";
+    LateRestart, "late-restart", 20_000, "A node was down for more than three election timeouts.";
+    NodePaused, "node-paused", 20_000, "A node was paused and went on later.";
+    ClocksDiffered, "clocks-differed", 100_000, "Clocks ran at different rates.";
+    SlowDisk, "slow-disk", 20_000, "A disk took longer than a heartbeat interval for a write.";
+    PartitionHealed, "partition-healed", 50_000, "A partition came and was healed.";
+    OneWayCutProgress, "one-way-cut-progress", 2_000, "The cluster committed while one direction between two nodes was cut.";
+    OneLinkCutProgress, "one-link-cut-progress", 2_000, "The cluster committed while the link between two nodes was cut.";
+    ProposalForwarded, "proposal-forwarded", 100_000, "A proposal made at a follower was done.";
+    ForwardUnknown, "forward-unknown", 5_000, "A proposal made at a follower was reported as unknown.";
+    ProposalLost, "proposal-lost", 2_000, "A proposal was reported as lost: another entry was committed in its place.";
+    ProposalRefused, "proposal-refused", 50_000, "A proposal was refused with a reason.";
+    ProposalBusy, "proposal-busy", 1_000, "A proposal was refused because too much was pending.";
+    EvenCluster, "even-cluster", 50_000, "The cluster had an even number of voters.";
+    SingleNode, "single-node", 5_000, "The cluster had one node.";
+}
+
+impl fmt::Display for Situation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How the linearizability searches went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Searches {
+    /// Parts of histories that were searched.
+    pub searched: u64,
+    /// Those among them that ran out of budget before there was an answer.
+    pub inconclusive: u64,
+    /// States visited in all.
+    pub states: u64,
+}
+
+impl Searches {
+    /// Adds those of another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.searched += other.searched;
+        self.inconclusive += other.inconclusive;
+        self.states += other.states;
+    }
+}
+
+const SITUATIONS: usize = Situation::ALL.len();
+
+/// How often each situation occurred in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "CoverageParts", from = "CoverageParts")]
+pub struct Coverage {
+    counts: [u64; SITUATIONS],
+    /// How the linearizability searches went.
+    pub searches: Searches,
+}
+
+/// [`Coverage`] as it is written to files: only what occurred, by name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct CoverageParts {
+    situations: BTreeMap<Situation, u64>,
+    searches: Searches,
+}
+
+impl From<Coverage> for CoverageParts {
+    fn from(coverage: Coverage) -> Self {
+        let situations = coverage.iter().filter(|(_, count)| *count > 0).collect();
+        Self { situations, searches: coverage.searches }
+    }
+}
+
+impl From<CoverageParts> for Coverage {
+    fn from(parts: CoverageParts) -> Self {
+        let mut coverage = Self { searches: parts.searches, ..Self::default() };
+        for (situation, count) in parts.situations {
+            coverage.counts[situation as usize] = count;
+        }
+        coverage
+    }
+}
+
+impl Default for Coverage {
+    fn default() -> Self {
+        Self { counts: [0; SITUATIONS], searches: Searches::default() }
+    }
+}
+
+impl Coverage {
+    /// Counts one occurrence.
+    pub fn note(&mut self, situation: Situation) {
+        self.counts[situation as usize] += 1;
+    }
+
+    /// How often it occurred.
+    pub fn count(&self, situation: Situation) -> u64 {
+        self.counts[situation as usize]
+    }
+
+    /// Every situation with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Situation, u64)> + '_ {
+        Situation::ALL.iter().copied().zip(self.counts)
+    }
+
+    /// Adds the counts of another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        self.searches.merge(&other.searches);
+    }
+}
+
+/// Which situations the runs of a campaign met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scorecard {
+    seeds: u64,
+    seeds_with: [u64; SITUATIONS],
+    total: Coverage,
+}
+
+/// How a situation stands after a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Often enough.
+    Seen,
+    /// It occurred, in fewer seeds than it should.
+    TooRare,
+    /// It did not occur. Whether that makes the campaign vacuous depends on the number of seeds.
+    Missing,
+}
+
+/// One line of a [`Scorecard`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// The situation.
+    pub situation: Situation,
+    /// In how many seeds it occurred.
+    pub seeds: u64,
+    /// How often it occurred in all.
+    pub total: u64,
+    /// In how many of a million seeds it occurred.
+    pub share_per_million: u64,
+    /// In how many of a million seeds it must occur.
+    pub minimum_per_million: u32,
+    /// In how many seeds of this campaign it must occur.
+    pub demanded: u64,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+impl Default for Scorecard {
+    fn default() -> Self {
+        Self { seeds: 0, seeds_with: [0; SITUATIONS], total: Coverage::default() }
+    }
+}
+
+impl Scorecard {
+    /// Takes in the coverage of one seed's run.
+    pub fn add(&mut self, coverage: &Coverage) {
+        self.seeds += 1;
+        for (seeds, (_, count)) in self.seeds_with.iter_mut().zip(coverage.iter()) {
+            *seeds += u64::from(count > 0);
+        }
+        self.total.merge(coverage);
+    }
+
+    /// Takes in another part of the campaign. The order of parts does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        for (seeds, more) in self.seeds_with.iter_mut().zip(other.seeds_with) {
+            *seeds += more;
+        }
+        self.total.merge(&other.total);
+    }
+
+    /// How many seeds were taken in.
+    pub fn seeds(&self) -> u64 {
+        self.seeds
+    }
+
+    /// How the linearizability searches of all seeds went.
+    pub fn searches(&self) -> &Searches {
+        &self.total.searches
+    }
+
+    /// Where one situation stands.
+    pub fn score(&self, situation: Situation) -> Score {
+        let seeds = self.seeds_with[situation as usize];
+        let minimum_per_million = situation.minimum_per_million();
+        // Rounded down: a short campaign is not asked for what it can hardly meet.
+        let demanded = self.seeds.saturating_mul(u64::from(minimum_per_million)) / 1_000_000;
+        let standing = match seeds {
+            0 => Standing::Missing,
+            seeds if seeds < demanded => Standing::TooRare,
+            _ => Standing::Seen,
+        };
+        Score {
+            situation,
+            seeds,
+            total: self.total.count(situation),
+            share_per_million: seeds.saturating_mul(1_000_000).checked_div(self.seeds).unwrap_or(0),
+            minimum_per_million,
+            demanded,
+            standing,
+        }
+    }
+
+    /// Every situation with where it stands.
+    pub fn scores(&self) -> impl Iterator<Item = Score> + '_ {
+        Situation::ALL.iter().map(|situation| self.score(*situation))
+    }
+
+    /// The situations that occurred in fewer seeds than demanded; with none, the campaign is not vacuous.
+    pub fn vacuous(&self) -> Vec<Score> {
+        self.scores().filter(|score| score.seeds < score.demanded).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the name in a file is the name that is printed; minimum shares are shares.
+    #[test]
+    fn names_sentences_and_shares_are_sound() {
+        for (place, situation) in Situation::ALL.iter().enumerate() {
+            let json = serde_json::to_string(situation).expect("a unit variant serializes");
+            assert_eq!(json, format!("\"{situation}\""));
+            assert_eq!(*situation as usize, place);
+            assert!(situation.explain().ends_with('.'), "{situation}");
+            assert!(situation.minimum_per_million() <= 1_000_000, "{situation}");
+        }
+    }
+
+    /// Goal: coverage survives a file.
+    #[test]
+    fn coverage_round_trips() {
+        let mut coverage = Coverage::default();
+        coverage.note(Situation::VoteLost);
+        coverage.note(Situation::VoteLost);
+        coverage.searches.states = 7;
+        let json = serde_json::to_string(&coverage).expect("plain data serializes");
+        assert!(json.contains("\"vote-lost\":2"), "{json}");
+        assert_eq!(
+            serde_json::from_str::<Coverage>(&json).expect("what was written is read"),
+            coverage
+        );
+    }
+
+    /// Goal: a situation is missing, too rare or seen; parts of a campaign sum up in any order.
+    #[test]
+    fn a_scorecard_tells_missing_from_rare_from_seen() {
+        let mut seen = Coverage::default();
+        seen.note(Situation::LeaderElected);
+        let (mut first, mut second) = (Scorecard::default(), Scorecard::default());
+        for seed in 0..1_000 {
+            let part = if seed % 2 == 0 { &mut first } else { &mut second };
+            let mut coverage = seen.clone();
+            if seed == 5 {
+                coverage.note(Situation::LeaderChanged);
+                coverage.note(Situation::LeaderChanged);
+            }
+            part.add(&coverage);
+        }
+        let mut backwards = second.clone();
+        backwards.merge(&first);
+        first.merge(&second);
+        assert_eq!(first, backwards);
+        assert_eq!(first.score(Situation::LeaderElected).standing, Standing::Seen);
+        let changed = first.score(Situation::LeaderChanged);
+        assert_eq!((changed.standing, changed.seeds, changed.total), (Standing::TooRare, 1, 2));
+        assert_eq!(first.score(Situation::SplitVote).standing, Standing::Missing);
+        let vacuous: Vec<_> = first.vacuous().iter().map(|score| score.situation).collect();
+        assert!(
+            vacuous.contains(&Situation::SplitVote) && vacuous.contains(&Situation::LeaderChanged)
+        );
+        assert!(!vacuous.contains(&Situation::LeaderElected));
+        assert!(Scorecard::default().vacuous().is_empty(), "no seeds, nothing demanded");
+    }
+}

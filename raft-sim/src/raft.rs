@@ -1,0 +1,195 @@
+//! The Raft under test, as the simulator sees it.
+//!
+//! The simulator knows Raft through this trait alone. `raft-core` implements it in
+//! [`core_adapter`](crate::core_adapter); an adapter for another implementation translates to the same
+//! vocabulary (terms, positions, entries, writes), which is taken from `raft-core`'s data types.
+
+use std::fmt;
+
+use bytes::Bytes;
+use raft_core::{
+    Entry, Instant, LogIndex, LogPosition, Membership, NodeId, Reply, RequestId, Role, Settings, Start,
+    Term, Write,
+};
+
+/// An implementation of Raft that can be driven step by step.
+pub trait Raft: Sized {
+    /// What nodes send each other.
+    type Message: Clone + fmt::Debug;
+    /// An outstanding write: an obligation that is handed back when the write is durable.
+    type Persist;
+    /// An outstanding batch of committed entries: handed back when the machine has taken them.
+    type Apply;
+    /// The queue that a step fills.
+    type Effects: Default;
+
+    /// Starts a node.
+    ///
+    /// # Errors
+    /// What is wrong with the settings or the disk, in words.
+    fn start(settings: Settings, start: Start, now: Instant) -> Result<Self, String>;
+
+    /// Takes one input and queues what is to be done.
+    fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Self::Effects);
+
+    /// Takes the oldest effect from the queue.
+    fn pop(effects: &mut Self::Effects) -> Option<Output<Self>>;
+
+    /// When the node wants to be stepped next, whatever happens.
+    fn deadline(&self) -> Instant;
+
+    /// The node's visible state. Called after every step, so it must be cheap.
+    fn view(&self) -> View;
+
+    /// The entry at `index` of the log in memory, if it is there.
+    fn entry(&self, index: LogIndex) -> Option<&Entry>;
+
+    /// The membership in force.
+    fn membership(&self) -> &Membership;
+
+    /// A leader's greatest number of unacknowledged messages and of payload bytes to any one peer, as
+    /// `(messages, bytes)`; zeros elsewhere.
+    fn inflight(&self) -> (u64, u64);
+
+    /// Checks the implementation's own invariants.
+    ///
+    /// # Errors
+    /// The one that does not hold, in words.
+    fn invariants(&self) -> Result<(), String>;
+
+    /// What a write contains.
+    fn write(persist: &Self::Persist) -> &Write;
+
+    /// The entries of a batch, in order: position, entry payload's command if it is one, and the request
+    /// through which it was proposed at this node, if it is still awaited.
+    fn committed(apply: &Self::Apply) -> impl Iterator<Item = Committed<'_>>;
+
+    /// What a message says, as far as checks and faults need to know.
+    fn facts(message: &Self::Message) -> Facts;
+}
+
+/// One thing that happens to a node. Mirrors [`raft_core::Input`].
+pub enum Input<R: Raft> {
+    /// Nothing but time.
+    Tick,
+    /// A message arrived.
+    Receive(R::Message),
+    /// A write became durable.
+    Persisted(R::Persist),
+    /// A batch was applied.
+    Applied(R::Apply),
+    /// A client proposes a command.
+    Propose(RequestId, Bytes),
+}
+
+/// One thing that a node asks for. Mirrors [`raft_core::Effect`].
+pub enum Output<R: Raft> {
+    /// Make a write durable, then hand the token back.
+    Persist(R::Persist),
+    /// Try to deliver a message.
+    Send(R::Message),
+    /// Apply entries, then hand the token back.
+    Apply(R::Apply),
+    /// Answer a client.
+    Reply(Reply),
+    /// Something for people to read.
+    Event(raft_core::Event),
+}
+
+/// A committed entry on its way to the state machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed<'a> {
+    /// Where it is in the log.
+    pub position: LogPosition,
+    /// The command, unless the entry is for the protocol alone.
+    pub command: Option<&'a Bytes>,
+    /// The request of this node that it answers.
+    pub request: Option<RequestId>,
+}
+
+/// The state of a node that checks compare after every step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its term.
+    pub term: Term,
+    /// Its vote in that term.
+    pub vote: Option<NodeId>,
+    /// Its role.
+    pub role: Role,
+    /// The leader it knows of.
+    pub leader: Option<NodeId>,
+    /// Where its log begins.
+    pub base: LogPosition,
+    /// Its last entry.
+    pub last: LogPosition,
+    /// Up to here it believes its log to be durable.
+    pub durable: LogIndex,
+    /// Up to here it believes its log to be committed.
+    pub commit: LogIndex,
+    /// Up to here its machine has reported.
+    pub applied: LogIndex,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Who sent it.
+    pub from: NodeId,
+    /// Whom it is for.
+    pub to: NodeId,
+    /// The sender's term.
+    pub term: Term,
+    /// A small stable number for the kind: part of the key of the message's fate, so it never changes.
+    pub kind: u8,
+    /// The kind's name, as in the paper.
+    pub name: &'static str,
+    /// What it claims or asks.
+    pub claim: Claim,
+}
+
+/// What a message claims or asks, as far as safety depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing that a check needs.
+    Nothing,
+    /// Asks whether the receiver would vote.
+    AskPreVote {
+        /// The asker's last entry.
+        last: LogPosition,
+    },
+    /// Asks for a vote, and so implies the sender's own.
+    AskVote {
+        /// The candidate's last entry.
+        last: LogPosition,
+    },
+    /// Gives the sender's vote to the receiver, in the message's term.
+    GrantVote,
+    /// Leads, and sends entries.
+    Append {
+        /// The entry before the first.
+        previous: LogPosition,
+        /// How many entries.
+        entries: u32,
+        /// Their payload bytes.
+        bytes: u64,
+        /// What the leader says is committed.
+        commit: LogIndex,
+    },
+    /// Leads, and says so.
+    Heartbeat {
+        /// What the leader says is committed.
+        commit: LogIndex,
+    },
+    /// Acknowledges that the sender durably holds the leader's log up to here.
+    Acknowledge {
+        /// The last index held.
+        matched: LogIndex,
+    },
+    /// Answers a leader without acknowledging entries.
+    Answer,
+    /// Passes a proposal on to the leader.
+    Forward {
+        /// The sender's number for it.
+        sequence: u64,
+    },
+}

@@ -1,0 +1,178 @@
+//! A campaign's [`Summary`] for readers: people at a terminal, programs, a CI job's page.
+
+mod figures;
+mod json;
+mod junit;
+mod markdown;
+mod table;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::campaign::{Failure, Group, Summary};
+use crate::timeline::seconds;
+
+pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use text::text;
+
+use table::{Lean, Table};
+
+/// What a report says besides the summary.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// How this program is run, up to its own arguments: `cargo run --release -p raft-sim --`.
+    pub invocation: String,
+    /// The files in which the plans of failing runs are, by seed.
+    pub plans: BTreeMap<u64, PathBuf>,
+    /// Whether a campaign that did not cover what it should is a failed one.
+    pub vacuity: Vacuity,
+}
+
+/// What to do about a campaign that did not cover what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vacuity {
+    /// It has failed.
+    Fails,
+    /// Say so.
+    Mentioned,
+}
+
+impl Vacuity {
+    /// Whether this campaign has failed for what it did not cover.
+    pub fn condemns(self, summary: &Summary) -> bool {
+        self == Self::Fails && summary.vacuous().next().is_some()
+    }
+}
+
+impl Context {
+    /// The command that runs a seed of a campaign again.
+    pub fn replay_line(&self, summary: &Summary, seed: u64) -> String {
+        let Self { invocation, .. } = self;
+        let (profile, generator) = (summary.profile.name(), summary.generator);
+        format!("{invocation} replay {seed} --profile {profile} --generator {generator}")
+    }
+
+    /// The first failure of a group, and what there is to say about it: a line each.
+    fn group_lines(&self, summary: &Summary, group: &Group) -> Vec<String> {
+        let mut lines = Vec::new();
+        let Some(failure) = first_of(summary, group) else { return lines };
+        let violation = &failure.violation;
+        let who: Vec<String> = violation.nodes.iter().map(ToString::to_string).collect();
+        let who = if who.is_empty() { String::new() } else { format!(", {}", who.join(" and ")) };
+        lines.push(format!(
+            "{} (at {} s{who}): {}",
+            violation.property.name(),
+            seconds(violation.at),
+            violation.witness
+        ));
+        lines.push(format!("  means:  {}", violation.property.explain()));
+        let others = match group.seeds.len() {
+            1 => String::new(),
+            count => format!(" (and {} more like it: {})", count - 1, some_of(&group.seeds[1..])),
+        };
+        lines.push(format!("  seed:   {}{others}", failure.seed));
+        if let Some(path) = self.plans.get(&failure.seed) {
+            lines.push(format!("  plan:   {}", path.display()));
+        }
+        lines.push(format!("  replay: {}", self.replay_line(summary, failure.seed)));
+        lines
+    }
+}
+
+fn first_of<'a>(summary: &'a Summary, group: &Group) -> Option<&'a Failure> {
+    let seed = *group.seeds.first()?;
+    summary.failures.iter().find(|failure| failure.seed == seed)
+}
+
+/// The first few of many seeds.
+fn some_of(seeds: &[u64]) -> String {
+    let mut text = seeds.iter().take(5).map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if seeds.len() > 5 {
+        text.push_str(", ...");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use raft_core::{Instant, NodeId};
+
+    use super::*;
+    use crate::campaign::{Campaign, Seeds};
+    use crate::kv::Kv;
+    use crate::violation::{Property, Violation};
+
+    /// A summary of a few real runs, to which a failure has been added.
+    fn failed() -> Summary {
+        let seeds = Seeds::new(0..2).expect("the band is not empty");
+        let jobs = NonZeroUsize::MIN;
+        let mut summary =
+            Campaign { jobs, ..Campaign::new(seeds) }.run::<raft_core::Node, Kv>(|_| ());
+        let nodes = [NodeId(1), NodeId(3)];
+        let witness = "n1 and n3 both lead T2 <at once>";
+        let violation =
+            Violation::new(Property::ElectionSafety, Instant(1_500_000), &nodes, witness);
+        for seed in [1, 7] {
+            let (violation, cause) = (violation.clone(), "n# and n#".to_owned());
+            summary.failures.push(Failure { seed, digest: 9, violation, cause });
+        }
+        let cause = "n# and n#".to_owned();
+        summary.groups.push(Group { property: Property::ElectionSafety, cause, seeds: vec![1, 7] });
+        summary
+    }
+
+    fn context() -> Context {
+        Context {
+            invocation: "raft-sim".to_owned(),
+            plans: BTreeMap::from([(1, PathBuf::from("failures/default-1.json"))]),
+            vacuity: Vacuity::Mentioned,
+        }
+    }
+
+    /// Goal: every form of the report says what was violated, by whom, when, and how to replay it.
+    #[test]
+    fn a_failure_is_told_in_full() {
+        let (summary, context) = (failed(), context());
+        let replay =
+            format!("raft-sim replay 1 --profile default --generator {}", summary.generator);
+        let said = text(&summary, &context);
+        assert!(said.trim_end().ends_with(&format!("replay: {replay}")), "{said}");
+        let page = markdown(&summary, &context);
+        let plain = "election-safety (at 1.500000 s, n1 and n3): n1 and n3 both lead T2 <at once>";
+        for form in [&said, &page] {
+            for part in [plain, "default-1.json", "1 more like it: 7", &replay] {
+                assert!(form.contains(part), "{part} is missing: {form}");
+            }
+        }
+        let junit = junit(&summary, &context);
+        assert!(junit.contains("failures=\"1\"") && junit.contains("&lt;at once&gt;"), "{junit}");
+        let json: serde_json::Value =
+            serde_json::from_str(&json(&summary, &context)).expect("JSON");
+        assert_eq!(json["verdict"], "violated");
+        assert_eq!(json["failures"][0]["violation"]["property"], "election-safety");
+        assert_eq!(json["failures"][0]["replay"], replay);
+        assert_eq!(json["failures"][0]["plan"], "failures/default-1.json");
+    }
+
+    /// Goal: a campaign that did not cover what it should has failed only where that is asked for.
+    #[test]
+    fn vacuity_is_judged_as_asked() {
+        let mut summary = failed();
+        (summary.failures, summary.groups) = (Vec::new(), Vec::new());
+        for score in &mut summary.coverage {
+            (score.seeds, score.demanded) = (0, 1);
+        }
+        let mut context = context();
+        assert!(text(&summary, &context).contains("\nclean: "));
+        context.vacuity = Vacuity::Fails;
+        let said = text(&summary, &context);
+        assert!(said.contains("\nvacuous: ") && said.contains("split-vote"), "{said}");
+        assert!(markdown(&summary, &context).contains("**Vacuous**"));
+        assert!(junit(&summary, &context).contains("failures=\"1\""));
+    }
+}

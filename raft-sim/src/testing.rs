@@ -1,0 +1,335 @@
+//! A campaign inside a `#[test]`, for state machines of one's own.
+//!
+//! A failure ends the test with what was violated and the one line that runs exactly that seed again
+//! through the same test. Two variables of the environment steer it from outside:
+//!
+//! * `RAFT_SIM_REPLAY=17` (or a plan file) runs only that, and prints what happened;
+//! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::ops::Range;
+use std::thread;
+
+use crate::campaign::{self, Campaign, Failure, SeedRequest, Seeds, Summary};
+use crate::machine::Machine;
+use crate::plan::Profile;
+use crate::raft::Raft;
+use crate::timeline::{Recorder, View};
+use crate::violation::Violation;
+
+/// The seeds of a test that names none: a second or two.
+const SEEDS: Range<u64> = 0..200;
+/// A campaign this large in which nothing commits has tested nothing.
+const TELLING_RUNS: u64 = 20;
+/// How many rows of a replay are printed.
+const ROWS: usize = 200;
+
+/// Runs the state machine `M` through 200 simulated clusters.
+///
+/// ```no_run
+/// # type Bank = raft_sim::kv::Kv;
+/// #[test]
+/// fn the_bank_conserves_money() {
+///     raft_sim::check::<Bank>();
+/// }
+/// ```
+///
+/// # Panics
+/// When something is violated. The message says what, and how to replay it.
+pub fn check<M: Machine + 'static>() {
+    Check::new().run::<M>();
+}
+
+/// A campaign for a test, with its settings.
+///
+/// ```no_run
+/// # type Bank = raft_sim::kv::Kv;
+/// raft_sim::Check::new().seeds(0..1_000).run::<Bank>();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is checked until `run`"]
+pub struct Check {
+    seeds: Range<u64>,
+    profile: Profile,
+    jobs: Option<NonZeroUsize>,
+    name: Option<String>,
+}
+
+/// What the environment asks for.
+struct Wishes {
+    seeds: Option<String>,
+    replay: Option<String>,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Check {
+    /// The first 200 seeds of the default profile, on every core.
+    pub const fn new() -> Self {
+        Self { seeds: SEEDS, profile: Profile::Default, jobs: None, name: None }
+    }
+
+    /// The seeds to run, unless `RAFT_SIM_SEEDS` names others.
+    pub const fn seeds(mut self, seeds: Range<u64>) -> Self {
+        self.seeds = seeds;
+        self
+    }
+
+    /// What kind of plans the seeds stand for.
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// How many seeds to run at a time; as many as there are cores unless set.
+    pub const fn jobs(mut self, jobs: NonZeroUsize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// The test's name, for the line that replays a failure. It is found out without this, except when
+    /// the harness runs tests on its main thread (`--test-threads=1`).
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Runs the campaign for a state machine on `raft-core`.
+    ///
+    /// # Panics
+    /// When something is violated. The message says what, and how to replay it.
+    pub fn run<M: Machine + 'static>(self) {
+        self.run_on::<raft_core::Node, M>();
+    }
+
+    /// Runs the campaign for a state machine on another implementation of Raft.
+    ///
+    /// # Panics
+    /// When something is violated. The message says what, and how to replay it.
+    pub fn run_on<R: Raft + 'static, M: Machine + 'static>(self) {
+        let wishes = Wishes {
+            seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
+            replay: std::env::var("RAFT_SIM_REPLAY").ok(),
+        };
+        if let Err(message) = self.carry_out::<R, M>(&wishes) {
+            panic!("{message}");
+        }
+    }
+
+    fn carry_out<R: Raft + 'static, M: Machine + 'static>(
+        &self,
+        wishes: &Wishes,
+    ) -> Result<(), String> {
+        if let Some(what) = &wishes.replay {
+            return self.replay::<R, M>(what);
+        }
+        let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
+        if let Some(failure) = summary.failures.first() {
+            return Err(self.complaint(&summary, failure));
+        }
+        if summary.runs >= TELLING_RUNS && summary.statistics.operations_committed == 0 {
+            return Err(format!(
+                "{} simulated runs committed nothing, so they proved nothing: look at one with `{}`",
+                summary.runs,
+                self.replay_line(&summary.seeds.first().to_string())
+            ));
+        }
+        Ok(())
+    }
+
+    fn campaign(&self, wishes: &Wishes) -> Result<Campaign, String> {
+        let seeds = match &wishes.seeds {
+            Some(text) => {
+                let request: SeedRequest =
+                    text.parse().map_err(|error| format!("RAFT_SIM_SEEDS={text}: {error}"))?;
+                request.resolve()
+            }
+            None => Seeds::new(self.seeds.clone()).map_err(|error| error.to_string())?,
+        };
+        let mut campaign = Campaign::new(seeds);
+        campaign.profile = self.profile;
+        campaign.jobs = self.jobs.unwrap_or(campaign.jobs);
+        // One failure is what the test reports, and the earlier it is known the better.
+        campaign.max_failures = NonZeroU64::MIN;
+        Ok(campaign)
+    }
+
+    /// Runs one seed or plan file, and prints what happened.
+    fn replay<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
+        let plan = campaign::plan_from(what, self.profile)
+            .map_err(|reason| format!("RAFT_SIM_REPLAY: {reason}"))?;
+        let (recorder, timeline) = Recorder::<M>::new(plan.node_ids());
+        let guarded = campaign::replay::<R, M, _>(plan, recorder);
+        let mut timeline =
+            timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let verdict = guarded.verdict;
+        if let Some(violation) = &verdict.violation {
+            timeline.conclude(violation);
+        }
+        println!("{}", timeline.render(&View { rows: Some(ROWS), ..View::default() }));
+        println!("digest {:016x}", verdict.digest);
+        match &verdict.violation {
+            Some(violation) => Err(format!("{}\n{}", sentence(violation), self.again(what))),
+            None => Ok(()),
+        }
+    }
+
+    /// What a failed campaign says.
+    fn complaint(&self, summary: &Summary, failure: &Failure) -> String {
+        format!(
+            "seed {} violates {} (after {} clean runs)\n{}",
+            failure.seed,
+            sentence(&failure.violation),
+            summary.runs - 1,
+            self.again(&failure.seed.to_string())
+        )
+    }
+
+    fn again(&self, what: &str) -> String {
+        format!("replay exactly this run with:\n\n    {}\n", self.replay_line(what))
+    }
+
+    /// The line that runs one seed or plan through this test.
+    fn replay_line(&self, what: &str) -> String {
+        let package = std::env::var("CARGO_PKG_NAME")
+            .map_or_else(|_| String::new(), |package| format!(" -p {package}"));
+        let name = self.test_name().map_or_else(String::new, |name| format!(" {name}"));
+        format!("RAFT_SIM_REPLAY={what} cargo test{package}{name}")
+    }
+
+    /// The name of the test that runs on this thread, if it can be known.
+    fn test_name(&self) -> Option<String> {
+        let thread = thread::current();
+        let from_thread = thread.name().filter(|name| *name != "main").map(str::to_owned);
+        self.name.clone().or(from_thread)
+    }
+}
+
+fn sentence(violation: &Violation) -> String {
+    let Violation { property, at, witness, .. } = violation;
+    let at = crate::timeline::seconds(*at);
+    format!("{} at {at} s of simulated time: {witness}\n({})", property.name(), property.explain())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::Draw;
+    use bytes::Bytes;
+    use raft_core::{LogPosition, Node};
+
+    /// A counter with a mistake of choice.
+    #[derive(Clone, Default)]
+    struct Counter<const MISTAKE: u8> {
+        count: u64,
+    }
+
+    const SOUND: u8 = 0;
+    const GROWS: u8 = 1;
+    const FORGETS: u8 = 2;
+    const PANICS: u8 = 3;
+
+    impl<const MISTAKE: u8> Machine for Counter<MISTAKE> {
+        fn apply(&mut self, _position: LogPosition, _command: &Bytes) -> Bytes {
+            self.count += 1;
+            assert!(MISTAKE != PANICS || self.count < 10, "the counter ran over");
+            Bytes::copy_from_slice(&self.count.to_le_bytes())
+        }
+
+        fn digest(&self) -> u64 {
+            // A state that is not the same on every node: the address of a copy.
+            let noise = if MISTAKE == FORGETS { std::ptr::from_ref(self).addr() as u64 } else { 0 };
+            self.count ^ noise
+        }
+
+        fn snapshot(&self) -> Bytes {
+            Bytes::copy_from_slice(&self.count.to_le_bytes())
+        }
+
+        fn restore(snapshot: &Bytes) -> Result<Self, String> {
+            let bytes = snapshot[..].try_into().map_err(|_| "it is not eight bytes".to_owned())?;
+            Ok(Self { count: u64::from_le_bytes(bytes) })
+        }
+
+        fn invariant(&self) -> Result<(), String> {
+            if MISTAKE == GROWS && self.count > 20 {
+                return Err(format!("the count is {}, above 20", self.count));
+            }
+            Ok(())
+        }
+
+        fn command(draw: &mut Draw) -> Bytes {
+            Bytes::copy_from_slice(&draw.bits().to_le_bytes())
+        }
+    }
+
+    fn outcome<const MISTAKE: u8>(wishes: &Wishes) -> Result<(), String> {
+        let check = Check::new().seeds(0..12).named("counts");
+        check.carry_out::<Node, Counter<MISTAKE>>(wishes)
+    }
+
+    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None };
+
+    fn wishes(seeds: Option<&str>, replay: Option<&str>) -> Wishes {
+        Wishes { seeds: seeds.map(str::to_owned), replay: replay.map(str::to_owned) }
+    }
+
+    /// The seed in the line that a failure says to run.
+    fn replayed(message: &str) -> &str {
+        let (_, rest) = message.split_once("RAFT_SIM_REPLAY=").expect("there is a line to run");
+        rest.split_whitespace().next().expect("the line names a seed")
+    }
+
+    /// Goal: a machine without mistakes passes.
+    #[test]
+    fn a_sound_machine_passes() {
+        assert_eq!(outcome::<SOUND>(&NO_WISHES), Ok(()));
+    }
+
+    /// Goal: each mistake fails the test, and the line that it prints replays the very same failure.
+    #[test]
+    fn a_mistake_is_found_and_replayed() {
+        let cases = [
+            ("machine-invariant", outcome::<GROWS> as fn(&Wishes) -> _),
+            ("digests-agree", outcome::<FORGETS>),
+            ("panic", outcome::<PANICS>),
+        ];
+        for (property, outcome) in cases {
+            let message = outcome(&NO_WISHES).expect_err("the mistake is found");
+            assert!(message.contains(property), "{property}: {message}");
+            assert!(message.contains(" counts\n"), "the line names the test: {message}");
+            let again =
+                outcome(&wishes(None, Some(replayed(&message)))).expect_err("it fails again");
+            assert!(again.contains(property), "{property}: {again}");
+        }
+    }
+
+    /// Goal: what the environment asks for is used, and nonsense in it is named.
+    #[test]
+    fn the_environment_is_obeyed() {
+        assert_eq!(outcome::<SOUND>(&wishes(Some("3..5"), None)), Ok(()));
+        assert_eq!(outcome::<SOUND>(&wishes(None, Some("4"))), Ok(()));
+        let message = outcome::<SOUND>(&wishes(Some("5..3"), None)).expect_err("no such range");
+        assert!(message.contains("RAFT_SIM_SEEDS=5..3"), "{message}");
+        let message =
+            outcome::<SOUND>(&wishes(None, Some("nothing.json"))).expect_err("no such file");
+        assert!(message.contains("nothing.json"), "{message}");
+    }
+
+    /// Goal: without a name given, the name is that of the thread, as the test harness sets it.
+    #[test]
+    fn the_test_is_named_after_its_thread() {
+        let line = thread::Builder::new()
+            .name("bank::conserves".to_owned())
+            .spawn(|| Check::new().replay_line("17"))
+            .expect("a thread starts")
+            .join()
+            .expect("it does not panic");
+        assert!(line.starts_with("RAFT_SIM_REPLAY=17 cargo test"), "{line}");
+        assert!(line.ends_with(" bank::conserves"), "{line}");
+    }
+}

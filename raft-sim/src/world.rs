@@ -1,0 +1,310 @@
+//! Runs a plan in virtual time.
+//!
+//! One ordered queue holds everything that is to happen: arrivals of messages, writes that become
+//! durable, receipts, batches that machines have taken, timers, clients, faults. Each is a moment of its
+//! own, so a crash can fall between any two of them.
+//!
+//! Invariants: the same plan gives the same run, event by event, on every machine; looking at a run (a
+//! trace, the level of checks) does not change it; messages that have left survive their sender.
+
+mod clients;
+mod clock;
+mod digest;
+mod disk;
+mod drive;
+mod faults;
+mod host;
+mod lanes;
+mod network;
+mod phases;
+mod queue;
+#[cfg(test)]
+mod tests;
+mod trace;
+
+use raft_core::{Instant, Membership, NodeId};
+
+use crate::check::{CheckLevel, Checks};
+use crate::coverage::Situation;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::raft::{Facts, Raft};
+use crate::verdict::{Statistics, Verdict};
+use crate::violation::{Property, Violation};
+
+use clients::Client;
+use clock::Clock;
+use digest::Digest;
+use faults::Faults;
+use host::Host;
+use network::Network;
+use phases::Stage;
+use queue::{Event, Flights, Queue};
+
+pub use trace::{Loss, NoTrace, Phase, Started, Trace, TraceEvent};
+
+/// What a moment leads to: the run goes on, or something was violated.
+type Checked = Result<(), Violation>;
+
+/// A run of a plan.
+///
+/// ```
+/// use raft_sim::kv::Kv;
+/// use raft_sim::plan::{Plan, Profile};
+///
+/// let verdict = raft_sim::world::run::<raft_core::Node, Kv>(&Plan::generate(1, Profile::Calm));
+/// assert_eq!(verdict.violation, None);
+/// assert!(verdict.statistics.operations_committed > 0);
+/// ```
+pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
+    plan: &'a Plan,
+    trace: &'a mut T,
+    now: u64,
+    queue: Queue,
+    flights: Flights<Flight<R>>,
+    network: Network,
+    hosts: Vec<Host<R, M>>,
+    /// Filled and emptied by every step.
+    effects: R::Effects,
+    checks: Checks<M>,
+    clients: Vec<Client>,
+    faults: Faults,
+    stage: Stage,
+    founders: Membership,
+    statistics: Statistics,
+    digest: Digest,
+    violation: Option<Violation>,
+}
+
+/// A message under way.
+struct Flight<R: Raft> {
+    message: R::Message,
+    facts: Facts,
+    sent: u64,
+    /// When it leaves, and in which life of its sender: a crash before that loses it.
+    leaves: u64,
+    life: u32,
+    edition: Edition,
+}
+
+/// Whether a message is the one that was sent or the network's repetition of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edition {
+    First,
+    Repeated,
+}
+
+/// Whether a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// There is more to come.
+    Running,
+    /// It is over: ask for the verdict.
+    Ended,
+}
+
+/// Runs a plan with all checks.
+///
+/// # Panics
+/// When the Raft or the machine under test does: the caller decides what to make of it.
+pub fn run<R: Raft, M: Machine>(plan: &Plan) -> Verdict {
+    run_traced::<R, M, NoTrace>(plan, &mut NoTrace)
+}
+
+/// Runs a plan with all checks and tells `trace` what happens.
+///
+/// # Panics
+/// When the Raft or the machine under test does: the caller decides what to make of it.
+pub fn run_traced<R: Raft, M: Machine, T: Trace>(plan: &Plan, trace: &mut T) -> Verdict {
+    run_with::<R, M, T>(plan, trace, CheckLevel::Full)
+}
+
+/// Runs a plan with as many checks as wanted and tells `trace` what happens.
+///
+/// # Panics
+/// When the Raft or the machine under test does: the caller decides what to make of it.
+pub fn run_with<R: Raft, M: Machine, T: Trace>(
+    plan: &Plan,
+    trace: &mut T,
+    level: CheckLevel,
+) -> Verdict {
+    let mut world = World::<R, M, T>::new(plan, trace, level);
+    world.advance(u64::MAX);
+    world.verdict()
+}
+
+impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
+    /// A run of a plan that has passed [`Plan::validate`], at its beginning.
+    ///
+    /// # Panics
+    /// When the plan has not passed it.
+    pub fn new(plan: &'a Plan, trace: &'a mut T, level: CheckLevel) -> Self {
+        debug_assert_eq!(plan.validate(), Ok(()));
+        let ids: Vec<NodeId> = plan.node_ids().collect();
+        let founders =
+            Membership::of_voters(ids.iter().copied()).expect("a plan has at least one node");
+        let settings = plan.settings.of(plan.seed, NodeId(1));
+        let hosts: Vec<Host<R, M>> = ids
+            .iter()
+            .zip(&plan.clocks)
+            .map(|(id, rate)| Host::new(*id, Clock::new(*rate)))
+            .collect();
+        let mut world = Self {
+            plan,
+            trace,
+            now: 0,
+            queue: Queue::new(),
+            flights: Flights::new(),
+            network: Network::new(plan.seed, hosts.len(), plan.network, &plan.overrides),
+            effects: R::Effects::default(),
+            checks: Checks::new(&ids, &founders, &settings, level),
+            clients: Vec::new(),
+            faults: Faults::default(),
+            stage: Stage::Faults,
+            founders,
+            statistics: Statistics::default(),
+            digest: Digest::default(),
+            violation: None,
+            hosts,
+        };
+        world.schedule_beginnings();
+        world
+    }
+
+    fn schedule_beginnings(&mut self) {
+        for node in 0..self.hosts.len() {
+            let stamp = self.hosts[node].number();
+            self.hosts[node].awaited = stamp;
+            self.queue.push(0, Event::Restart { node: short(node), stamp });
+        }
+        self.enlist_clients();
+        for (fault, timed) in (0..).zip(&self.plan.faults) {
+            self.queue.push(timed.at.0, Event::FaultBegins { fault });
+        }
+        self.queue.push(self.plan.heal_at.0, Event::Phase { stamp: 0 });
+        if self.plan.clocks.iter().any(|rate| *rate != self.plan.clocks[0]) {
+            self.checks.note(Situation::ClocksDiffered);
+        }
+    }
+
+    /// Lets the next `events` events happen, unless the run ends before.
+    pub fn advance(&mut self, events: u64) -> RunState {
+        for _ in 0..events {
+            if self.stage == Stage::Over {
+                return RunState::Ended;
+            }
+            let Some((at, event)) = self.queue.pop() else {
+                return self.end(Ok(()));
+            };
+            debug_assert!(at >= self.now, "time does not go back");
+            self.now = at;
+            self.statistics.events += 1;
+            let mut result = self.happen(event);
+            if self.stage == Stage::Over {
+                return RunState::Ended;
+            }
+            if result.is_ok() && self.statistics.events >= self.plan.limits.events {
+                result = Err(self.over_budget());
+            }
+            if result.is_err() {
+                return self.end(result);
+            }
+        }
+        if self.stage == Stage::Over { RunState::Ended } else { RunState::Running }
+    }
+
+    /// What became of the run so far.
+    pub fn verdict(self) -> Verdict {
+        Verdict {
+            seed: self.plan.seed,
+            digest: self.digest.value(),
+            violation: self.violation,
+            statistics: self.statistics,
+            coverage: self.checks.coverage,
+        }
+    }
+
+    /// What is counted so far.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    fn happen(&mut self, event: Event) -> Checked {
+        match event {
+            Event::Arrive { flight } => self.arrive(flight),
+            Event::Wake { node, stamp } => self.wake(node.into(), stamp),
+            Event::Durable { node, stamp } => self.durable(node.into(), stamp),
+            Event::Receipt { node, stamp } => self.receipt(node.into(), stamp),
+            Event::Apply { node, stamp } => self.apply(node.into(), stamp),
+            Event::Report { node, stamp } => self.report(node.into(), stamp),
+            Event::Ask { node, client, attempt } => self.ask(node.into(), client, attempt),
+            Event::Act { client } => self.act(client),
+            Event::Patience { client } => {
+                self.lose_patience(client);
+                Ok(())
+            }
+            Event::FaultBegins { fault } => self.fault_begins(fault),
+            Event::FaultTurns { fault } => {
+                self.fault_turns(fault);
+                Ok(())
+            }
+            Event::Restart { node, stamp } => self.restart(node.into(), stamp),
+            Event::Resume { node, stamp } => {
+                self.resume(node.into(), stamp);
+                Ok(())
+            }
+            Event::Phase { stamp } => self.next_phase(stamp),
+        }
+    }
+
+    #[cold]
+    fn over_budget(&self) -> Violation {
+        let witness = format!(
+            "{} events have happened by {} and the run has not ended: somebody keeps doing things without end",
+            self.statistics.events, self.now
+        );
+        Violation::new(Property::EventBudget, Instant(self.now), &[], witness)
+    }
+
+    /// Ends the run: what only the whole of it can show is checked now.
+    fn end(&mut self, result: Checked) -> RunState {
+        let result = result.and_then(|()| self.checks.finish(Instant(self.now)));
+        if let Err(violation) = result {
+            self.tell(TraceEvent::Violated { violation: &violation });
+            self.digest.add(violation.property as u64);
+            self.digest.add(violation.at.0);
+            self.violation = Some(violation);
+        }
+        self.statistics.until(Instant(self.now));
+        self.statistics.commits =
+            self.hosts.iter().map(|host| host.view.commit.0).max().unwrap_or(0);
+        self.statistics.terms = self.hosts.iter().map(|host| host.view.term.0).max().unwrap_or(0);
+        for host in &self.hosts {
+            for number in
+                [host.view.term.0, host.view.last.index.0, host.view.commit.0, host.applied.0]
+            {
+                self.digest.add(number);
+            }
+            self.digest.add(host.machine.digest());
+        }
+        self.stage = Stage::Over;
+        RunState::Ended
+    }
+
+    fn tell(&mut self, event: TraceEvent<'_>) {
+        if T::ENABLED {
+            self.trace.record(Instant(self.now), event);
+        }
+    }
+
+    /// The place of a node in the world's lists.
+    fn place(&self, id: NodeId) -> Option<usize> {
+        let place = usize::try_from(id.0.checked_sub(1)?).ok()?;
+        (place < self.hosts.len()).then_some(place)
+    }
+}
+
+/// The place of a node as events carry it.
+fn short(node: usize) -> u8 {
+    u8::try_from(node).expect("a plan has at most seven nodes")
+}

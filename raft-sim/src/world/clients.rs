@@ -1,0 +1,368 @@
+//! The clients: each has one operation at a time and clings to a node until it is disappointed.
+//!
+//! Invariants: every attempt is an operation of its own, so a retry after a refusal cannot be mistaken for
+//! the refused one; an operation whose answer nobody waits for any more is never asked again.
+//!
+//! The last client is the prober: once everything is healed it asks each node in turn.
+
+use bytes::Bytes;
+use raft_core::{Instant, Outcome, Refusal, RequestId};
+
+use super::drive::Cause;
+use super::host::Held;
+use super::phases::Stage;
+use super::queue::Event;
+use super::trace::{Trace, TraceEvent};
+use super::{Checked, World, short};
+use crate::draw::{Domain, Draw};
+use crate::history::OpId;
+use crate::machine::Machine;
+use crate::raft::{Input, Raft};
+
+/// An operation's name is its client's number in the low bits, and the attempt's above.
+const CLIENT_BITS: u32 = 10;
+
+/// No moment at all.
+const NEVER: u64 = u64::MAX;
+
+/// A client.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// The node it will ask, or has asked.
+    node: usize,
+    attempts: u32,
+    /// What it asks for, until that is settled.
+    command: Option<Bytes>,
+    waiting: Option<Waiting>,
+    /// When its patience is looked at next.
+    watched_at: u64,
+    work: Work,
+}
+
+/// An operation without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    op: OpId,
+    until: u64,
+}
+
+/// What a client is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// It has an attempt coming, or waits for an answer.
+    Busy,
+    /// It was told to begin nothing.
+    Resting,
+    /// It asks each node in turn; this is the one to succeed through next.
+    Probing { next: usize },
+}
+
+/// What a client draws. Each has a key of its own.
+#[derive(Clone, Copy)]
+enum Choice {
+    Begin = 0,
+    Think = 1,
+    Patience = 2,
+    Backoff = 3,
+    Follow = 4,
+    Stay = 5,
+    Node = 6,
+}
+
+impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
+    pub(super) fn enlist_clients(&mut self) {
+        for number in 0..self.plan.workload.clients {
+            let node = self.other_node(number, 0, None);
+            self.clients.push(Client::new(node));
+            let first = self.plan.workload.think.draw(&mut self.choice(number, Choice::Begin));
+            self.queue.push(first, Event::Act { client: number });
+        }
+        let mut prober = Client::new(0);
+        prober.work = Work::Probing { next: 0 };
+        self.clients.push(prober);
+    }
+
+    /// The prober's number.
+    fn prober(&self) -> u32 {
+        self.plan.workload.clients
+    }
+
+    /// The node through which the prober has yet to succeed; none if it has through all.
+    pub(super) fn unprobed(&self) -> Option<usize> {
+        match self.clients[self.prober() as usize].work {
+            Work::Probing { next } if next < self.hosts.len() => Some(next),
+            _ => None,
+        }
+    }
+
+    pub(super) fn start_probing(&mut self) {
+        self.queue.push(self.now, Event::Act { client: self.prober() });
+    }
+
+    /// Clients that were told to rest go on.
+    pub(super) fn wake_clients(&mut self) {
+        for number in 0..self.plan.workload.clients {
+            let client = &mut self.clients[number as usize];
+            if client.work == Work::Resting {
+                client.work = Work::Busy;
+                self.later(number, Choice::Think);
+            }
+        }
+    }
+
+    fn choice(&self, number: u32, choice: Choice) -> Draw {
+        let attempts = self.clients.get(number as usize).map_or(0, |client| client.attempts.into());
+        Draw::new(self.plan.seed, Domain::Client, &[number.into(), attempts, choice as u64])
+    }
+
+    /// A node to ask, other than `than`.
+    fn other_node(&self, number: u32, salt: u64, than: Option<usize>) -> usize {
+        let nodes = self.hosts.len();
+        let mut draw = self.choice(number, Choice::Node).fork(salt);
+        let others: Vec<usize> = (0..nodes).filter(|node| Some(*node) != than).collect();
+        if others.is_empty() { 0 } else { *draw.pick(&others) }
+    }
+
+    /// The client acts again after a while.
+    fn later(&mut self, number: u32, why: Choice) {
+        let load = &self.plan.workload;
+        let span = match why {
+            Choice::Backoff => load.backoff,
+            _ => load.think,
+        };
+        let span =
+            if self.stage.is_healed() { span.capped(self.plan.settings.fraction(1)) } else { span };
+        let pause = span.draw(&mut self.choice(number, why));
+        self.queue.push(self.now + pause, Event::Act { client: number });
+    }
+
+    /// Whether a client may ask something now.
+    fn may_begin(&self, number: u32) -> bool {
+        let client = &self.clients[number as usize];
+        if let Work::Probing { .. } = client.work {
+            return self.stage == Stage::Probing && self.unprobed().is_some();
+        }
+        match self.stage {
+            Stage::Faults => {
+                client.command.is_some()
+                    || self.statistics.operations_begun < self.plan.workload.operations
+            }
+            Stage::Gathering | Stage::Settling | Stage::Watching { .. } => true,
+            // A node that is far behind may only just keep up with a load; now it must catch up.
+            Stage::Probing | Stage::Converging | Stage::Over => false,
+        }
+    }
+
+    /// A client begins an operation, or tries again.
+    pub(super) fn act(&mut self, number: u32) -> Checked {
+        let client = &mut self.clients[number as usize];
+        debug_assert!(client.waiting.is_none(), "a client has one operation at a time");
+        client.attempts += 1;
+        if !self.may_begin(number) {
+            let client = &mut self.clients[number as usize];
+            if client.work == Work::Busy {
+                client.work = Work::Resting;
+            }
+            return Ok(());
+        }
+        let node = self.clients[number as usize].node;
+        if !self.hosts[node].is_up() {
+            self.clients[number as usize].node = self.other_node(number, 0, Some(node));
+            self.later(number, Choice::Backoff);
+            return Ok(());
+        }
+        let patience = self.patience(number);
+        let client = &mut self.clients[number as usize];
+        let attempt = client.attempts;
+        let op = operation(number, attempt);
+        let seed = self.plan.seed;
+        if client.command.is_none() {
+            self.statistics.operations_begun += 1;
+        }
+        let draw =
+            || M::command(&mut Draw::new(seed, Domain::Machine, &[number.into(), attempt.into()]));
+        let command = client.command.get_or_insert_with(draw).clone();
+        client.waiting = Some(Waiting { op, until: self.now + patience });
+        self.watch(number);
+        let id = self.id(node);
+        self.digest.add(self.now ^ op.0 << 32);
+        self.checks.invoked(Instant(self.now), op, number, id, &command);
+        self.tell(TraceEvent::Invoked { op, client: number, node: id, command: &command });
+        self.hosts[node].unanswered += 1;
+        let asker = u16::try_from(number).expect("a plan has at most 256 clients");
+        let event = Event::Ask { node: short(node), client: asker, attempt };
+        if self.hosts[node].hold(event) == Held::Yes {
+            return Ok(());
+        }
+        self.step(node, Input::Propose(RequestId(op.0), command), Cause::Request)
+    }
+
+    /// What was asked of a node while it was suspended reaches it, if the client still waits.
+    pub(super) fn ask(&mut self, node: usize, asker: u16, attempt: u32) -> Checked {
+        let event = Event::Ask { node: short(node), client: asker, attempt };
+        if !self.hosts[node].is_up() || self.hosts[node].hold(event) == Held::Yes {
+            return Ok(());
+        }
+        let op = operation(asker.into(), attempt);
+        let client = &self.clients[usize::from(asker)];
+        match (&client.waiting, &client.command) {
+            (Some(waiting), Some(command)) if waiting.op == op => {
+                let input = Input::Propose(RequestId(op.0), command.clone());
+                self.step(node, input, Cause::Request)
+            }
+            _ => {
+                // It hung up: the request never reaches the node.
+                self.hosts[node].unanswered = self.hosts[node].unanswered.saturating_sub(1);
+                Ok(())
+            }
+        }
+    }
+
+    // ----- patience -----
+
+    fn patience(&self, number: u32) -> u64 {
+        let span = self.plan.workload.patience;
+        let election = self.plan.settings.election_timeout.0;
+        let span = if number == self.prober() {
+            span.capped(4 * election)
+        } else if self.stage.is_healed() {
+            span.capped(2 * election)
+        } else {
+            span
+        };
+        span.draw(&mut self.choice(number, Choice::Patience))
+    }
+
+    /// Sees to it that the client's patience is looked at when it ends.
+    fn watch(&mut self, number: u32) {
+        let client = &mut self.clients[number as usize];
+        let Some(waiting) = client.waiting else { return };
+        if waiting.until < client.watched_at {
+            client.watched_at = waiting.until;
+            self.queue.push(waiting.until, Event::Patience { client: number });
+        }
+    }
+
+    /// A client's patience may have ended.
+    pub(super) fn lose_patience(&mut self, number: u32) {
+        let client = &mut self.clients[number as usize];
+        if client.watched_at != self.now {
+            return;
+        }
+        client.watched_at = NEVER;
+        match client.waiting {
+            None => {}
+            Some(waiting) if waiting.until > self.now => self.watch(number),
+            Some(waiting) => {
+                let asked = client.node;
+                self.give_up(number, waiting.op);
+                let stays =
+                    self.choice(number, Choice::Stay).chance(self.plan.workload.stay_per_million);
+                self.clients[number as usize].node = match self.clients[number as usize].work {
+                    Work::Probing { next } => next,
+                    _ if stays && !self.stage.is_healed() => asked,
+                    _ => self.other_node(number, 0, Some(asked)),
+                };
+                self.later(number, Choice::Think);
+            }
+        }
+    }
+
+    /// The client no longer waits: what becomes of its operation it will not know.
+    fn give_up(&mut self, number: u32, op: OpId) {
+        let client = &mut self.clients[number as usize];
+        client.waiting = None;
+        client.command = None;
+        let node = client.node;
+        self.digest.add(self.now ^ op.0 << 16);
+        self.tell(TraceEvent::GaveUp { op, node: self.id(node) });
+    }
+
+    /// A node has crashed: whoever waits for it waits in vain.
+    pub(super) fn desert(&mut self, node: usize) {
+        for number in 0..=self.prober() {
+            let client = &self.clients[number as usize];
+            let Some(waiting) = client.waiting.filter(|_| client.node == node) else { continue };
+            self.give_up(number, waiting.op);
+            self.clients[number as usize].node = self.other_node(number, 1, Some(node));
+            self.later(number, Choice::Backoff);
+        }
+    }
+
+    // ----- answers -----
+
+    /// An operation was answered; its client goes on, if it still waits.
+    pub(super) fn client_answered(&mut self, op: OpId, outcome: Outcome) {
+        let number = op.0 & ((1 << CLIENT_BITS) - 1);
+        let Ok(number) = u32::try_from(number) else { return };
+        let Some(client) = self.clients.get_mut(number as usize) else { return };
+        if client.waiting.is_none_or(|waiting| waiting.op != op) {
+            return;
+        }
+        client.waiting = None;
+        match outcome {
+            Outcome::Refused { refusal, leader } => {
+                if refusal == Refusal::TooLarge {
+                    client.command = None;
+                }
+                let asked = client.node;
+                let hint = leader.and_then(|leader| self.place(leader));
+                self.clients[number as usize].node = self.after_refusal(number, asked, hint);
+                self.later(number, Choice::Backoff);
+            }
+            Outcome::Done { .. } => {
+                client.command = None;
+                if let Work::Probing { next } = &mut client.work {
+                    *next += 1;
+                    client.node = *next;
+                    self.probed();
+                    return;
+                }
+                self.later(number, Choice::Think);
+            }
+            Outcome::Lost | Outcome::Unknown => {
+                client.command = None;
+                self.later(number, Choice::Think);
+            }
+        }
+    }
+
+    fn after_refusal(&self, number: u32, asked: usize, hint: Option<usize>) -> usize {
+        if let Work::Probing { next } = self.clients[number as usize].work {
+            return hint.filter(|hint| *hint != asked).unwrap_or(next);
+        }
+        let follows =
+            self.choice(number, Choice::Follow).chance(self.plan.workload.follow_per_million);
+        match hint {
+            Some(leader) if follows && leader != asked => leader,
+            _ => self.other_node(number, 0, Some(asked)),
+        }
+    }
+
+    /// The prober has succeeded through a node.
+    fn probed(&mut self) {
+        if self.unprobed().is_some() {
+            self.queue.push(self.now, Event::Act { client: self.prober() });
+        } else {
+            self.all_probed();
+        }
+    }
+}
+
+/// The name of a client's operation.
+fn operation(client: u32, attempt: u32) -> OpId {
+    OpId(u64::from(attempt) << CLIENT_BITS | u64::from(client))
+}
+
+impl Client {
+    fn new(node: usize) -> Self {
+        Self {
+            node,
+            attempts: 0,
+            command: None,
+            waiting: None,
+            watched_at: NEVER,
+            work: Work::Busy,
+        }
+    }
+}

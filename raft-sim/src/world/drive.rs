@@ -1,0 +1,301 @@
+//! How a node is driven: the loop that every driver of `raft-core` has (an input, a step, its effects),
+//! with a crash at any point of it.
+
+use raft_core::{Instant, NodeId, Role};
+
+use super::host::{Held, Timer};
+use super::network::Carriage;
+use super::queue::Event;
+use super::trace::{Loss, Trace, TraceEvent};
+use super::{Checked, Edition, Flight, World, short};
+use crate::coverage::Situation;
+use crate::draw::{Domain, Draw};
+use crate::machine::Machine;
+use crate::plan::CrashPoint;
+use crate::raft::{Claim, Facts, Input, Output, Raft, View};
+
+/// Why a node takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It is due.
+    Time,
+    /// A message arrived.
+    Arrival,
+    /// A write is durable.
+    Receipt,
+    /// A batch was applied.
+    Report,
+    /// A client asks.
+    Request,
+}
+
+impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
+    /// Gives a running node an input and carries out what it asks for.
+    pub(super) fn step(&mut self, node: usize, input: Input<R>, cause: Cause) -> Checked {
+        let host = &mut self.hosts[node];
+        let raft = host.raft.as_mut().expect("only nodes that run are stepped");
+        raft.step(host.clock.local(self.now), input, &mut self.effects);
+        self.statistics.steps += 1;
+        let before = host.view;
+        let after = raft.view();
+        host.view = after;
+        self.checks.stepped(Instant(self.now), host.id, raft)?;
+        if before != after {
+            self.changed(node, before, after);
+        }
+        if self.faults.threatens(node) {
+            self.carry_out_under_threat(node, cause, before)?;
+        } else {
+            let leaves = self.leaves(node);
+            while let Some(output) = R::pop(&mut self.effects) {
+                self.carry_out(node, output, leaves)?;
+            }
+        }
+        self.set_timer(node);
+        Ok(())
+    }
+
+    /// When what a step sends leaves its node.
+    fn leaves(&mut self, node: usize) -> u64 {
+        let span = self.plan.network.leave;
+        if span.max.0 == 0 {
+            return self.now;
+        }
+        let number = self.hosts[node].number();
+        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into()]);
+        self.now + span.draw(&mut draw)
+    }
+
+    fn changed(&mut self, node: usize, before: View, after: View) {
+        let id = self.hosts[node].id;
+        for number in [id.0, after.term.0, after.role as u64, after.last.index.0, after.last.term.0]
+        {
+            self.digest.add(number);
+        }
+        self.digest.add(after.commit.0);
+        self.digest.add(after.durable.0);
+        if has_won(&before, &after) {
+            self.statistics.leader_changes += 1;
+            self.tell(TraceEvent::Elected { node: id, term: after.term });
+        }
+        self.tell(TraceEvent::Changed { node: id, before, after });
+    }
+
+    fn carry_out(&mut self, node: usize, output: Output<R>, leaves: u64) -> Checked {
+        match output {
+            Output::Persist(persist) => self.submit(node, persist),
+            Output::Send(message) => self.send(node, message, leaves),
+            Output::Apply(batch) => {
+                self.hand_to_machine(node, batch);
+                Ok(())
+            }
+            Output::Reply(reply) => self.answer(node, reply),
+            Output::Event(event) => {
+                let id = self.id(node);
+                self.checks.event(Instant(self.now), id, &event);
+                self.tell(TraceEvent::Protocol { node: id, event });
+                Ok(())
+            }
+        }
+    }
+
+    /// The same for a node that is to crash at some point of its work, perhaps now.
+    #[cold]
+    fn carry_out_under_threat(&mut self, node: usize, cause: Cause, before: View) -> Checked {
+        let mut outputs = Vec::new();
+        while let Some(output) = R::pop(&mut self.effects) {
+            outputs.push(output);
+        }
+        let sends = outputs.iter().any(|output| matches!(output, Output::Send(_)));
+        let writes = outputs.iter().any(|output| matches!(output, Output::Persist(_)));
+        let won = has_won(&before, &self.hosts[node].view);
+        let points = [
+            (won, CrashPoint::Winning),
+            (cause == Cause::Arrival, CrashPoint::Deliver),
+            (sends, CrashPoint::Send),
+            (sends, CrashPoint::PartSent),
+            (sends, CrashPoint::Sent),
+            (writes, CrashPoint::Submit),
+            (cause == Cause::Receipt, CrashPoint::Receipt),
+        ];
+        let mut reached =
+            points.into_iter().filter(|(reached, _)| *reached).map(|(_, point)| point);
+        let strike = reached.find_map(|point| self.faults.strike(node, point));
+        let Some(strike) = strike else {
+            let leaves = self.leaves(node);
+            return outputs.into_iter().try_for_each(|output| self.carry_out(node, output, leaves));
+        };
+        let number = self.hosts[node].number();
+        let mut coins = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 1]);
+        for output in outputs {
+            let lucky = coins.chance(500_000);
+            if is_done_before(strike.point, &output, lucky) {
+                self.carry_out(node, output, self.now)?;
+            }
+        }
+        self.strike_down(node, strike)
+    }
+
+    /// Schedules the node's next wake-up, unless one is scheduled that comes first: that one will look
+    /// again.
+    pub(super) fn set_timer(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        let Some(due) = host.due() else { return };
+        let at = due.max(self.now);
+        if at < host.timer.at {
+            let stamp = host.number();
+            host.timer = Timer { at, stamp };
+            self.queue.push(at, Event::Wake { node: short(node), stamp });
+        }
+    }
+
+    pub(super) fn wake(&mut self, node: usize, stamp: u32) -> Checked {
+        let host = &mut self.hosts[node];
+        if stamp != host.timer.stamp {
+            return Ok(());
+        }
+        host.timer.at = Timer::NONE;
+        if host.is_paused() {
+            return Ok(());
+        }
+        match host.due() {
+            Some(due) if due <= self.now => self.step(node, Input::Tick, Cause::Time),
+            _ => {
+                self.set_timer(node);
+                Ok(())
+            }
+        }
+    }
+
+    // ----- messages -----
+
+    fn send(&mut self, node: usize, message: R::Message, leaves: u64) -> Checked {
+        let facts = R::facts(&message);
+        self.checks.sent(Instant(self.now), &facts)?;
+        self.statistics.sent += 1;
+        let Some(to) = self.place(facts.to) else {
+            self.lose(facts, Loss::Fate);
+            return Ok(());
+        };
+        // The fate is drawn in any case, so that a cut changes no other message's.
+        let carriage = self.network.carry(&facts, node, to, leaves);
+        if self.network.is_cut(node, to) {
+            self.lose(facts, Loss::Cut);
+            return Ok(());
+        }
+        let life = self.hosts[node].life();
+        let sent = self.now;
+        match carriage {
+            Carriage::Lost => self.lose(facts, Loss::Fate),
+            Carriage::Once(arrives) => {
+                self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
+                let edition = Edition::First;
+                self.launch(arrives, Flight { message, facts, sent, leaves, life, edition });
+            }
+            Carriage::Twice(arrives, again) => {
+                self.statistics.duplicated += 1;
+                self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
+                self.tell(TraceEvent::Duplicated { facts, arrives: Instant(again) });
+                let first = Flight {
+                    message: message.clone(),
+                    facts,
+                    sent,
+                    leaves,
+                    life,
+                    edition: Edition::First,
+                };
+                let repeated =
+                    Flight { message, facts, sent, leaves, life, edition: Edition::Repeated };
+                self.launch(arrives, first);
+                self.launch(again, repeated);
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, arrives: u64, flight: Flight<R>) {
+        let flight = self.flights.add(flight);
+        self.queue.push(arrives, Event::Arrive { flight });
+    }
+
+    fn lose(&mut self, facts: Facts, loss: Loss) {
+        self.statistics.lost += 1;
+        self.tell(TraceEvent::Lost { facts, loss });
+    }
+
+    pub(super) fn arrive(&mut self, number: u32) -> Checked {
+        let to = self.flights.get(number).facts.to;
+        let to = self.place(to).expect("messages to nobody were never launched");
+        if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
+            return Ok(());
+        }
+        let Flight { message, facts, sent, leaves, life, edition } = self.flights.take(number);
+        let from = self.place(facts.from);
+        // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
+        let has_left = from.is_none_or(|from| self.hosts[from].has_sent(life, leaves));
+        let is_cut = from.is_some_and(|from| self.network.is_cut(from, to));
+        let loss = match (has_left, is_cut, self.hosts[to].is_up()) {
+            (false, _, _) => Some(Loss::NeverLeft),
+            (true, true, _) => Some(Loss::Cut),
+            (true, false, false) => Some(Loss::Down),
+            (true, false, true) => None,
+        };
+        if let Some(loss) = loss {
+            self.lose(facts, loss);
+            return Ok(());
+        }
+        self.statistics.delivered += 1;
+        if edition == Edition::Repeated {
+            self.checks.note(Situation::DuplicateDelivered);
+        }
+        self.digest_arrival(&facts);
+        self.checks.delivered(Instant(self.now), &facts)?;
+        self.tell(TraceEvent::Delivered { facts, sent: Instant(sent) });
+        self.step(to, Input::Receive(message), Cause::Arrival)
+    }
+
+    fn digest_arrival(&mut self, facts: &Facts) {
+        let Facts { from, to, term, kind, name: _, claim } = facts;
+        let (first, second) = match claim {
+            Claim::Nothing | Claim::GrantVote | Claim::Answer => (0, 0),
+            Claim::AskPreVote { last } | Claim::AskVote { last } => (last.index.0, last.term.0),
+            Claim::Append { previous, entries, bytes, commit } => {
+                (previous.index.0 ^ (bytes << 32), commit.0 ^ (u64::from(*entries) << 40))
+            }
+            Claim::Heartbeat { commit } => (commit.0, 0),
+            Claim::Acknowledge { matched } => (matched.0, 1),
+            Claim::Forward { sequence } => (*sequence, 2),
+        };
+        self.digest.add(self.now);
+        self.digest.add(from.0 << 16 ^ to.0 << 8 ^ u64::from(*kind) ^ term.0 << 24);
+        self.digest.add(first);
+        self.digest.add(second);
+    }
+
+    /// The name of a node.
+    pub(super) fn id(&self, node: usize) -> NodeId {
+        self.hosts[node].id
+    }
+}
+
+/// Whether a step made a leader.
+fn has_won(before: &View, after: &View) -> bool {
+    after.role == Role::Leader && (before.role != Role::Leader || before.term != after.term)
+}
+
+/// Whether an effect is carried out before a crash at a point of the step that asked for it.
+fn is_done_before<R: Raft>(point: CrashPoint, output: &Output<R>, lucky: bool) -> bool {
+    match point {
+        CrashPoint::Send | CrashPoint::Deliver => false,
+        CrashPoint::PartSent => matches!(output, Output::Send(_) | Output::Persist(_)) && lucky,
+        CrashPoint::Sent => matches!(output, Output::Send(_)),
+        // What has begun of the write is torn as in any crash.
+        CrashPoint::Winning => match output {
+            Output::Persist(_) => true,
+            Output::Send(_) => lucky,
+            Output::Apply(_) | Output::Reply(_) | Output::Event(_) => false,
+        },
+        CrashPoint::Submit => !matches!(output, Output::Persist(_)),
+        CrashPoint::Receipt | CrashPoint::Now | CrashPoint::Durable | CrashPoint::Apply => true,
+    }
+}

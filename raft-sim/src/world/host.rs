@@ -1,0 +1,191 @@
+//! A node as the world keeps it: its process while it runs, its disk and its machine.
+//!
+//! Invariants: one write and one batch are out at a time; a life begins with a start and ends with a
+//! crash, and what belonged to a life (writes, batches, requests, timers) ends with it.
+
+use bytes::Bytes;
+use raft_core::{Instant, LogIndex, NodeId, Role};
+
+use super::clock::Clock;
+use super::disk::Image;
+use super::queue::Event;
+use crate::history::OpId;
+use crate::machine::Machine;
+use crate::plan::Span;
+use crate::raft::{Raft, View};
+
+/// A node.
+pub(super) struct Host<R: Raft, M> {
+    pub(super) id: NodeId,
+    pub(super) clock: Clock,
+    /// The running process; none while the node is down.
+    pub(super) raft: Option<R>,
+    /// The process's state after its last step.
+    pub(super) view: View,
+    /// When each life so far ended. The number of the present life is its length.
+    pub(super) ended: Vec<u64>,
+    /// Whether the node is suspended.
+    pub(super) activity: Activity,
+    pub(super) timer: Timer,
+    /// While it is down: the stamp of the restart that counts.
+    pub(super) awaited: u32,
+    pub(super) image: Image,
+    pub(super) writing: Option<Writing<R>>,
+    /// While its disk is slow: by which fault, and how slow.
+    pub(super) slow: Option<(u32, Span)>,
+    pub(super) machine: M,
+    /// The last entry that the machine has taken.
+    pub(super) applied: LogIndex,
+    pub(super) applying: Option<Applying<R>>,
+    /// What the machine answered to requests whose replies have not come yet.
+    pub(super) outputs: Vec<(OpId, Bytes)>,
+    /// Requests of this life that were not answered yet.
+    pub(super) unanswered: u64,
+    /// Numbers everything that is drawn for or scheduled at this node; never falls.
+    counter: u32,
+}
+
+/// Whether a node that is up does anything.
+#[derive(Debug)]
+pub(super) enum Activity {
+    /// It does.
+    Running,
+    /// It is suspended until the event with this stamp; what happened to it meanwhile waits.
+    Paused { stamp: u32, held: Vec<Event> },
+}
+
+/// The one wake-up that counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    /// When; `u64::MAX` if there is none.
+    pub(super) at: u64,
+    pub(super) stamp: u32,
+}
+
+/// A write that the node has no receipt for.
+pub(super) struct Writing<R: Raft> {
+    pub(super) persist: R::Persist,
+    pub(super) progress: Progress,
+    pub(super) stamp: u32,
+}
+
+/// How far a write has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// A crash may tear it.
+    Pending,
+    /// It is on disk.
+    Durable,
+}
+
+/// A batch that the node has no report of.
+pub(super) struct Applying<R: Raft> {
+    pub(super) batch: R::Apply,
+    pub(super) stamp: u32,
+}
+
+impl Timer {
+    pub(super) const NONE: u64 = u64::MAX;
+}
+
+impl<R: Raft, M: Machine> Host<R, M> {
+    pub(super) fn new(id: NodeId, clock: Clock) -> Self {
+        Self {
+            id,
+            clock,
+            raft: None,
+            view: blank(),
+            ended: Vec::new(),
+            activity: Activity::Running,
+            timer: Timer { at: Timer::NONE, stamp: 0 },
+            awaited: 0,
+            image: Image::default(),
+            writing: None,
+            slow: None,
+            machine: M::default(),
+            applied: LogIndex::ZERO,
+            applying: None,
+            outputs: Vec::new(),
+            unanswered: 0,
+            counter: 0,
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.raft.is_some()
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.activity, Activity::Paused { .. })
+    }
+
+    pub(super) fn leads(&self) -> bool {
+        self.is_up() && self.view.role == Role::Leader
+    }
+
+    /// The number of the present or next life, from 0.
+    pub(super) fn life(&self) -> u32 {
+        u32::try_from(self.ended.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether what was to leave at `left_at` in `life` has left.
+    pub(super) fn has_sent(&self, life: u32, left_at: u64) -> bool {
+        self.ended.get(life as usize).is_none_or(|ended| left_at <= *ended)
+    }
+
+    /// A number that this node has not used yet.
+    pub(super) fn number(&mut self) -> u32 {
+        self.counter += 1;
+        self.counter
+    }
+
+    /// Keeps an event for later if the node is suspended.
+    pub(super) fn hold(&mut self, event: Event) -> Held {
+        match &mut self.activity {
+            Activity::Running => Held::No,
+            Activity::Paused { held, .. } => {
+                held.push(event);
+                Held::Yes
+            }
+        }
+    }
+
+    /// What the machine answered to a request.
+    pub(super) fn output(&mut self, op: OpId) -> Option<Bytes> {
+        let place = self.outputs.iter().position(|(of, _)| *of == op)?;
+        Some(self.outputs.swap_remove(place).1)
+    }
+
+    /// When it wants to be stepped, in true time; none if never.
+    pub(super) fn due(&self) -> Option<u64> {
+        self.clock.reaches(self.raft.as_ref()?.deadline())
+    }
+
+    pub(super) fn local(&self, at: u64) -> Instant {
+        self.clock.local(at)
+    }
+}
+
+/// Whether an event waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The node is suspended: it waits.
+    Yes,
+    /// It takes place.
+    No,
+}
+
+/// The state of a node that has never run.
+fn blank() -> View {
+    View {
+        term: raft_core::Term::ZERO,
+        vote: None,
+        role: Role::Follower,
+        leader: None,
+        base: raft_core::LogPosition::ZERO,
+        last: raft_core::LogPosition::ZERO,
+        durable: LogIndex::ZERO,
+        commit: LogIndex::ZERO,
+        applied: LogIndex::ZERO,
+    }
+}

@@ -1,0 +1,302 @@
+//! What a node's effects lead to beside messages: its disk, its machine, its answers.
+
+use raft_core::{Instant, Outcome, Reply, Write};
+
+use super::drive::Cause;
+use super::host::{Activity, Applying, Held, Progress, Timer, Writing};
+use super::queue::Event;
+use super::trace::{Started, Trace, TraceEvent};
+use super::{Checked, World, disk, short};
+use crate::coverage::Situation;
+use crate::draw::{Domain, Draw};
+use crate::history::OpId;
+use crate::machine::Machine;
+use crate::plan::{CrashPoint, MachineMemory};
+use crate::raft::{Committed, Input, Raft};
+use crate::violation::{Property, Violation};
+
+impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
+    // ----- the disk -----
+
+    /// Hands a write to the disk.
+    pub(super) fn submit(&mut self, node: usize, persist: R::Persist) -> Checked {
+        let id = self.id(node);
+        self.checks.submitted(Instant(self.now), id, R::write(&persist))?;
+        self.tell(TraceEvent::Submitted { node: id, write: R::write(&persist) });
+        if self.hosts[node].writing.is_some() {
+            let witness = format!("{id} asks for a write while another is outstanding");
+            return Err(Violation::new(Property::WriteLane, Instant(self.now), &[id], witness));
+        }
+        let stamp = self.hosts[node].number();
+        let takes = self.write_time(node, stamp);
+        if takes > self.plan.settings.heartbeat_interval.0 {
+            self.checks.note(Situation::SlowDisk);
+        }
+        self.hosts[node].writing = Some(Writing { persist, progress: Progress::Pending, stamp });
+        self.queue.push(self.now + takes, Event::Durable { node: short(node), stamp });
+        Ok(())
+    }
+
+    fn write_time(&self, node: usize, stamp: u32) -> u64 {
+        let mut draw = self.disk_draw(node, stamp);
+        if let Some((_, span)) = self.hosts[node].slow {
+            return span.draw(&mut draw);
+        }
+        let profile = &self.plan.disk;
+        if !self.stage.is_healed() && draw.fork(1).chance(profile.slow.per_million) {
+            return profile.slow.takes.draw(&mut draw);
+        }
+        self.softened(profile.write).draw(&mut draw)
+    }
+
+    fn disk_draw(&self, node: usize, stamp: u32) -> Draw {
+        Draw::new(self.plan.seed, Domain::Disk, &[node as u64, stamp.into()])
+    }
+
+    /// A write is on disk.
+    pub(super) fn durable(&mut self, node: usize, stamp: u32) -> Checked {
+        let id = self.id(node);
+        let host = &mut self.hosts[node];
+        let Some(writing) = host.writing.as_mut().filter(|writing| writing.stamp == stamp) else {
+            return Ok(());
+        };
+        if writing.progress == Progress::Durable {
+            return Ok(());
+        }
+        writing.progress = Progress::Durable;
+        self.statistics.writes += 1;
+        let write = R::write(&writing.persist);
+        let taken = host.image.take(write);
+        self.checks.durable(Instant(self.now), id, write)?;
+        if T::ENABLED {
+            self.trace.record(Instant(self.now), TraceEvent::Durable { node: id, write });
+        }
+        taken.map_err(|reason| self.broken_write(node, &reason))?;
+        self.digest.add(self.now ^ id.0 << 56);
+        if let Some(strike) = self.faults.strike(node, CrashPoint::Durable) {
+            return self.strike_down(node, strike);
+        }
+        let receipt = self.softened(self.plan.disk.receipt);
+        if receipt.max.0 == 0 {
+            return self.receipt(node, stamp);
+        }
+        let delay = receipt.draw(&mut self.disk_draw(node, stamp).fork(2));
+        self.queue.push(self.now + delay, Event::Receipt { node: short(node), stamp });
+        Ok(())
+    }
+
+    #[cold]
+    fn broken_write(&self, node: usize, reason: &str) -> Violation {
+        let id = self.id(node);
+        Violation::new(Property::WriteLane, Instant(self.now), &[id], format!("{id} {reason}"))
+    }
+
+    /// The node learns that its write is durable.
+    pub(super) fn receipt(&mut self, node: usize, stamp: u32) -> Checked {
+        let host = &mut self.hosts[node];
+        if host.writing.as_ref().is_none_or(|writing| writing.stamp != stamp) {
+            return Ok(());
+        }
+        if host.hold(Event::Receipt { node: short(node), stamp }) == Held::Yes {
+            return Ok(());
+        }
+        let Some(writing) = host.writing.take() else { return Ok(()) };
+        let id = host.id;
+        self.tell(TraceEvent::Receipt { node: id });
+        self.step(node, Input::Persisted(writing.persist), Cause::Receipt)
+    }
+
+    // ----- the machine -----
+
+    /// Hands a batch to the machine.
+    pub(super) fn hand_to_machine(&mut self, node: usize, batch: R::Apply) {
+        let stamp = self.hosts[node].number();
+        let latency =
+            self.softened(self.plan.apply.latency).draw(&mut self.apply_draw(node, stamp));
+        self.hosts[node].applying = Some(Applying { batch, stamp });
+        self.queue.push(self.now + latency, Event::Apply { node: short(node), stamp });
+    }
+
+    fn apply_draw(&self, node: usize, stamp: u32) -> Draw {
+        Draw::new(self.plan.seed, Domain::Apply, &[node as u64, stamp.into()])
+    }
+
+    /// The machine takes a batch.
+    pub(super) fn apply(&mut self, node: usize, stamp: u32) -> Checked {
+        let host = &mut self.hosts[node];
+        if host.applying.as_ref().is_none_or(|applying| applying.stamp != stamp) {
+            return Ok(());
+        }
+        if host.hold(Event::Apply { node: short(node), stamp }) == Held::Yes {
+            return Ok(());
+        }
+        let Some(applying) = host.applying.take() else { return Ok(()) };
+        let taken = self.take_batch(node, &applying.batch);
+        self.hosts[node].applying = Some(applying);
+        taken?;
+        if let Some(strike) = self.faults.strike(node, CrashPoint::Apply) {
+            return self.strike_down(node, strike);
+        }
+        let report = self.softened(self.plan.apply.report);
+        if report.max.0 == 0 {
+            return self.report(node, stamp);
+        }
+        let delay = report.draw(&mut self.apply_draw(node, stamp).fork(1));
+        self.queue.push(self.now + delay, Event::Report { node: short(node), stamp });
+        Ok(())
+    }
+
+    fn take_batch(&mut self, node: usize, batch: &R::Apply) -> Checked {
+        let host = &mut self.hosts[node];
+        for Committed { position, command, request } in R::committed(batch) {
+            let output = command.map(|command| host.machine.apply(position, command));
+            host.applied = position.index;
+            self.checks.applied(
+                Instant(self.now),
+                host.id,
+                position,
+                command,
+                &host.machine,
+                output.as_ref(),
+            )?;
+            if T::ENABLED {
+                let output = output.as_ref();
+                let event = TraceEvent::Applied { node: host.id, position, command, output };
+                self.trace.record(Instant(self.now), event);
+            }
+            self.digest.add(position.index.0 ^ position.term.0 << 40);
+            if let (Some(request), Some(output)) = (request, output) {
+                host.outputs.push((OpId(request.0), output));
+            }
+        }
+        Ok(())
+    }
+
+    /// The node learns that its batch was applied.
+    pub(super) fn report(&mut self, node: usize, stamp: u32) -> Checked {
+        let host = &mut self.hosts[node];
+        if host.applying.as_ref().is_none_or(|applying| applying.stamp != stamp) {
+            return Ok(());
+        }
+        if host.hold(Event::Report { node: short(node), stamp }) == Held::Yes {
+            return Ok(());
+        }
+        let Some(applying) = host.applying.take() else { return Ok(()) };
+        let (id, applied) = (host.id, host.applied);
+        self.tell(TraceEvent::Reported { node: id, applied });
+        self.step(node, Input::Applied(applying.batch), Cause::Report)
+    }
+
+    // ----- answers -----
+
+    /// Passes a reply on to whoever asked.
+    pub(super) fn answer(&mut self, node: usize, reply: Reply) -> Checked {
+        let Reply { request, outcome } = reply;
+        let op = OpId(request.0);
+        let host = &mut self.hosts[node];
+        host.unanswered = host.unanswered.saturating_sub(1);
+        let is_done = matches!(outcome, Outcome::Done { .. });
+        let output = if is_done { host.output(op) } else { None };
+        let id = host.id;
+        self.checks.answered(Instant(self.now), op, id, &outcome, output.as_ref())?;
+        self.tell(TraceEvent::Answered { op, node: id, outcome, output: output.as_ref() });
+        self.digest.add(op.0 ^ u64::from(is_done) << 63);
+        if is_done {
+            self.statistics.operations_committed += 1;
+        }
+        self.client_answered(op, outcome);
+        Ok(())
+    }
+
+    // ----- life and death -----
+
+    /// Stops a node without warning. It comes back after `down`.
+    pub(super) fn crash(&mut self, node: usize, point: CrashPoint, down: u64) -> Checked {
+        let host = &mut self.hosts[node];
+        if !host.is_up() {
+            return Ok(());
+        }
+        let id = host.id;
+        host.raft = None;
+        let torn = host.writing.take().filter(|writing| writing.progress == Progress::Pending);
+        let survived = torn.map_or_else(Write::default, |writing| {
+            let key = [node as u64, writing.stamp.into()];
+            disk::torn(
+                R::write(&writing.persist),
+                &mut Draw::new(self.plan.seed, Domain::Tear, &key),
+            )
+        });
+        let taken = host.image.take(&survived);
+        host.applying = None;
+        host.outputs.clear();
+        host.unanswered = 0;
+        host.ended.push(self.now);
+        if self.plan.apply.machine == MachineMemory::Rebuilt {
+            host.machine = M::default();
+            host.applied = raft_core::LogIndex::ZERO;
+        }
+        let stamp = host.number();
+        host.awaited = stamp;
+        self.drop_held(node);
+        let restart = self.now + down.max(1);
+        self.queue.push(restart, Event::Restart { node: short(node), stamp });
+        self.statistics.crashes += 1;
+        self.digest.add(self.now ^ id.0 << 48 ^ 1 << 63);
+        self.digest.add(disk::parts(&survived));
+        self.checks.crashed(Instant(self.now), id, &survived);
+        let restart = Instant(restart);
+        self.tell(TraceEvent::Crashed { node: id, point, survived: &survived, restart });
+        self.desert(node);
+        taken.map_err(|reason| self.broken_write(node, &reason))
+    }
+
+    /// What waited for a suspended node is lost with it.
+    fn drop_held(&mut self, node: usize) {
+        let activity = std::mem::replace(&mut self.hosts[node].activity, Activity::Running);
+        if let Activity::Paused { held, .. } = activity {
+            for event in held {
+                if let Event::Arrive { flight } = event {
+                    self.flights.take(flight);
+                }
+            }
+        }
+    }
+
+    /// Starts a node from what its disk holds.
+    pub(super) fn restart(&mut self, node: usize, stamp: u32) -> Checked {
+        let host = &mut self.hosts[node];
+        if host.is_up() || stamp != host.awaited {
+            return Ok(());
+        }
+        let start = host.image.start(&self.founders, host.applied);
+        let how = match &start {
+            raft_core::Start::Restart(_) => Started::FromDisk,
+            raft_core::Start::Bootstrap(_) | raft_core::Start::Join(_) => Started::Founding,
+        };
+        let settings = self.plan.settings.of(self.plan.seed, host.id);
+        let local = host.local(self.now);
+        let raft = R::start(settings, start, local).map_err(|reason| {
+            let id = host.id;
+            let witness = format!("{id} cannot start from its disk: {reason}");
+            Violation::new(Property::RestoreFailed, Instant(self.now), &[id], witness)
+        })?;
+        host.view = raft.view();
+        let (id, view) = (host.id, host.view);
+        self.checks.started(Instant(self.now), id, &raft)?;
+        host.raft = Some(raft);
+        host.timer.at = Timer::NONE;
+        if let Some(ended) = host.ended.last() {
+            self.statistics.restarts += 1;
+            let election = self.plan.settings.election_timeout.0;
+            match self.now - ended {
+                away if away < election => self.checks.note(Situation::QuickRestart),
+                away if away > 3 * election => self.checks.note(Situation::LateRestart),
+                _ => {}
+            }
+        }
+        self.digest.add(self.now ^ id.0 << 48 ^ 1 << 62);
+        self.tell(TraceEvent::Started { node: id, start: how, view });
+        self.set_timer(node);
+        Ok(())
+    }
+}

@@ -1,0 +1,328 @@
+//! The phases of a run: faults, then everything is healed, then (in some plans) one cut stays and there
+//! must be steady progress, and last the cluster must elect, commit through every node and converge.
+
+use raft_core::{Instant, NodeId};
+
+use super::faults::STATIC_CUT;
+use super::host::{Activity, Progress};
+use super::queue::Event;
+use super::trace::{Phase, Trace, TraceEvent};
+use super::{Checked, World, short};
+use crate::coverage::Situation;
+use crate::machine::Machine;
+use crate::plan::{Cut, Fault, Span, StaticCut, Way};
+use crate::raft::Raft;
+use crate::violation::{Property, Violation};
+
+/// How many election timeouts the cluster has, once everything is healed, to do all it must.
+const PATIENCE: u64 = 40;
+/// And how many more for each node that is asked.
+const PATIENCE_PER_NODE: u64 = 6;
+/// Within so many election timeouts there must be a commit under a static cut.
+const STEADY_WINDOW: u64 = 6;
+/// So many leaders may be elected while a static cut is watched.
+const STEADY_ELECTIONS: u64 = 1;
+/// After the healing, so many election timeouts for a leader to be found before it is cut off again.
+const GATHERING: u64 = 6;
+/// Delays after the healing are at most this part of an election timeout.
+const FAIR_PART: u64 = 16;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Faults happen.
+    Faults,
+    /// Everything is healed; a static cut is to follow.
+    Gathering,
+    /// The static cut is there; the cluster settles.
+    Settling,
+    /// The static cut is there; the cluster is watched.
+    Watching { until: u64, commit: u64, elections: u64 },
+    /// The prober asks each node.
+    Probing,
+    /// Nobody asks any more; the nodes must become equal.
+    Converging,
+    /// The run has ended.
+    Over,
+}
+
+impl Stage {
+    /// Whether faults are over.
+    pub(super) fn is_healed(self) -> bool {
+        self != Self::Faults
+    }
+}
+
+impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
+    /// The next phase begins, or the present one is looked at.
+    pub(super) fn next_phase(&mut self, stamp: u32) -> Checked {
+        let election = self.plan.settings.election_timeout.0;
+        match self.stage {
+            Stage::Faults => {
+                self.heal();
+                match self.plan.static_cut {
+                    Some(_) => {
+                        self.wake_clients();
+                        self.wait(Stage::Gathering, GATHERING * election);
+                    }
+                    None => self.start_liveness(),
+                }
+                Ok(())
+            }
+            Stage::Gathering => {
+                if let Some(StaticCut { cut, settle, lasts }) = self.plan.static_cut {
+                    self.tell(TraceEvent::Phase { phase: Phase::StaticCut });
+                    self.begin_cut(STATIC_CUT, &Fault::Cut { cut, lasts }, &cut);
+                    self.wait(Stage::Settling, settle.0);
+                }
+                Ok(())
+            }
+            Stage::Settling => {
+                let lasts = self.plan.static_cut.map_or(0, |cut| cut.lasts.0);
+                let elections = self.statistics.leader_changes;
+                let until = self.now + lasts;
+                self.watch_on(until, elections);
+                Ok(())
+            }
+            Stage::Watching { until, commit, elections } => self.look(until, commit, elections),
+            Stage::Probing | Stage::Converging => self.look_at_liveness(stamp),
+            Stage::Over => Ok(()),
+        }
+    }
+
+    fn wait(&mut self, stage: Stage, span: u64) {
+        self.stage = stage;
+        self.queue.push(self.now + span, Event::Phase { stamp: 0 });
+    }
+
+    /// A span, milder once everything is healed.
+    pub(super) fn softened(&self, span: Span) -> Span {
+        if self.stage.is_healed() {
+            span.capped(self.plan.settings.fraction(FAIR_PART))
+        } else {
+            span
+        }
+    }
+
+    /// Ends all faults at once.
+    fn heal(&mut self) {
+        self.stage = Stage::Gathering;
+        self.faults.clear();
+        let longest = self.plan.settings.fraction(FAIR_PART);
+        self.change_links(|network| network.heal(longest));
+        for node in 0..self.hosts.len() {
+            self.hosts[node].slow = None;
+            if !self.hosts[node].is_up() {
+                let stamp = self.hosts[node].number();
+                self.hosts[node].awaited = stamp;
+                self.queue.push(self.now, Event::Restart { node: short(node), stamp });
+            }
+            if let Activity::Paused { stamp, .. } = self.hosts[node].activity {
+                self.queue.push(self.now, Event::Resume { node: short(node), stamp });
+            }
+            self.speed_up(node, longest);
+        }
+    }
+
+    /// Writes and batches that were to take long take no longer than they would now.
+    fn speed_up(&mut self, node: usize, longest: u64) {
+        let host = &mut self.hosts[node];
+        let fresh = host.number();
+        if let Some(writing) = &mut host.writing {
+            writing.stamp = fresh;
+            let node = short(node);
+            let event = match writing.progress {
+                Progress::Pending => Event::Durable { node, stamp: fresh },
+                Progress::Durable => Event::Receipt { node, stamp: fresh },
+            };
+            self.queue.push(self.now + longest, event);
+        }
+    }
+
+    // ----- steady progress under a static cut -----
+
+    fn watch_on(&mut self, until: u64, elections: u64) {
+        let commit = self.greatest_commit();
+        let window = STEADY_WINDOW * self.plan.settings.election_timeout.0;
+        self.wait(Stage::Watching { until, commit, elections }, window);
+    }
+
+    fn look(&mut self, until: u64, commit: u64, elections: u64) -> Checked {
+        let elected = self.statistics.leader_changes - elections;
+        if self.greatest_commit() == commit {
+            let what = format!(
+                "nothing was committed after i{commit} for {STEADY_WINDOW} election timeouts"
+            );
+            return Err(self.unsteady(&what));
+        }
+        if elected > STEADY_ELECTIONS {
+            let what = format!("{elected} leaders were elected one after the other");
+            return Err(self.unsteady(&what));
+        }
+        if self.now < until {
+            self.watch_on(until, elections);
+            return Ok(());
+        }
+        match self.plan.static_cut.map(|cut| cut.cut) {
+            Some(Cut::Link { way: Way::Both, .. }) => {
+                self.checks.note(Situation::OneLinkCutProgress);
+            }
+            Some(Cut::Link { .. } | Cut::Isolate { way: Way::Inbound | Way::Outbound, .. }) => {
+                self.checks.note(Situation::OneWayCutProgress);
+            }
+            _ => {}
+        }
+        self.change_links(|network| network.mend(STATIC_CUT));
+        self.tell(TraceEvent::FaultEnded { fault: None });
+        self.start_liveness();
+        Ok(())
+    }
+
+    #[cold]
+    fn unsteady(&self, what: &str) -> Violation {
+        let cut: Vec<String> =
+            self.network.down().pairs().map(|(from, to)| format!("{from} to {to}")).collect();
+        let witness = format!(
+            "with the links {} cut for long and all else well, {what}: {}",
+            cut.join(", "),
+            self.roles()
+        );
+        Violation::new(Property::SteadyProgress, Instant(self.now), &self.leaders(), witness)
+    }
+
+    fn greatest_commit(&self) -> u64 {
+        let running = self.hosts.iter().filter(|host| host.is_up());
+        running.map(|host| host.view.commit.0).max().unwrap_or(0)
+    }
+
+    // ----- liveness -----
+
+    fn start_liveness(&mut self) {
+        self.stage = Stage::Probing;
+        self.tell(TraceEvent::Phase { phase: Phase::Liveness });
+        self.start_probing();
+        let election = self.plan.settings.election_timeout.0;
+        let timeouts = PATIENCE + PATIENCE_PER_NODE * u64::from(self.plan.nodes);
+        // In the worst case entries travel one by one, each there and back and through two disks.
+        let catching_up = self.backlog() * self.plan.settings.fraction(FAIR_PART / 4);
+        let bound = timeouts * election + 2 * self.plan.settings.request_timeout.0 + catching_up;
+        // The deadline has a stamp of its own; looks in between have none.
+        self.queue.push(self.now + bound, Event::Phase { stamp: DEADLINE });
+    }
+
+    /// How many entries the node that is furthest behind may lack.
+    fn backlog(&self) -> u64 {
+        let longest = self.hosts.iter().map(|host| host.view.last.index.0).max().unwrap_or(0);
+        let shortest = self.hosts.iter().map(|host| host.view.commit.0).min().unwrap_or(0);
+        longest.saturating_sub(shortest)
+    }
+
+    /// The prober has succeeded through every node.
+    pub(super) fn all_probed(&mut self) {
+        self.stage = Stage::Converging;
+        self.queue.push(self.now, Event::Phase { stamp: 0 });
+    }
+
+    fn look_at_liveness(&mut self, stamp: u32) -> Checked {
+        if stamp == DEADLINE {
+            return Err(self.not_live());
+        }
+        if self.stage == Stage::Converging {
+            if self.unlike().is_none() {
+                self.end(Ok(()));
+            } else {
+                self.queue
+                    .push(self.now + self.plan.settings.fraction(4), Event::Phase { stamp: 0 });
+            }
+        }
+        Ok(())
+    }
+
+    /// What still differs between the nodes, in words.
+    fn unlike(&self) -> Option<(Vec<NodeId>, String)> {
+        let leaders = self.leaders();
+        let [leader] = leaders.as_slice() else {
+            return Some((leaders, "there is not exactly one leader".to_owned()));
+        };
+        let leader = self.place(*leader)?;
+        let goal = &self.hosts[leader];
+        for host in &self.hosts {
+            let (view, id) = (&host.view, host.id);
+            let behind = view.term != goal.view.term
+                || view.commit != goal.view.last.index
+                || view.last != goal.view.last
+                || host.applied != view.commit;
+            if behind {
+                let what = format!(
+                    "{id} ({}, last {}, commit {}, applied {}) is not where the leader {} is ({}, last {})",
+                    view.term,
+                    view.last,
+                    view.commit,
+                    host.applied,
+                    goal.id,
+                    goal.view.term,
+                    goal.view.last
+                );
+                return Some((vec![id, goal.id], what));
+            }
+            if host.machine.digest() != goal.machine.digest() {
+                return Some((
+                    vec![id, goal.id],
+                    format!("{id}'s machine differs from {}'s", goal.id),
+                ));
+            }
+            if host.unanswered > 0 {
+                return Some((
+                    vec![id],
+                    format!("{id} owes {} requests an answer", host.unanswered),
+                ));
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn not_live(&self) -> Violation {
+        let leaders = self.leaders();
+        let (nodes, missing) = if let Some(node) = self.unprobed() {
+            let id = self.id(node);
+            if leaders.is_empty() {
+                (vec![id], "there is no leader".to_owned())
+            } else {
+                (vec![id], format!("no operation asked of {id} was committed"))
+            }
+        } else {
+            self.unlike().unwrap_or_default()
+        };
+        let witness = format!("long after everything was healed {missing}: {}", self.roles());
+        Violation::new(Property::Liveness, Instant(self.now), &nodes, witness)
+    }
+
+    fn leaders(&self) -> Vec<NodeId> {
+        self.hosts.iter().filter(|host| host.leads()).map(|host| host.id).collect()
+    }
+
+    /// Who is what, for people.
+    fn roles(&self) -> String {
+        let one = |host: &super::host::Host<R, M>| {
+            let role = if host.is_up() { host.view.role.to_string() } else { "down".to_owned() };
+            format!("{} is {role} in {}", host.id, host.view.term)
+        };
+        self.hosts.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The stamp of the event that ends the last phase's patience.
+const DEADLINE: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only the first stage has faults.
+    #[test]
+    fn healing_is_for_good() {
+        assert!(!Stage::Faults.is_healed());
+        assert!(Stage::Gathering.is_healed() && Stage::Converging.is_healed());
+    }
+}

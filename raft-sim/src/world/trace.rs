@@ -1,0 +1,267 @@
+//! What an onlooker of a run is told: everything a timeline shows.
+//!
+//! A trace only looks: nothing it does can change a run. With [`NoTrace`] nothing is put together for
+//! it, and the calls disappear.
+
+use bytes::Bytes;
+use raft_core::{Event, Instant, LogIndex, LogPosition, NodeId, Outcome, Term, Write};
+
+use crate::history::OpId;
+use crate::plan::{CrashPoint, Fault};
+use crate::raft::{Facts, View};
+use crate::violation::Violation;
+
+/// Is told what happens in a run, in order of simulated time.
+pub trait Trace {
+    /// Whether anything is told at all.
+    const ENABLED: bool = true;
+
+    /// One thing happened at `at`.
+    fn record(&mut self, at: Instant, event: TraceEvent<'_>);
+}
+
+/// Looks at nothing, at no cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoTrace;
+
+impl Trace for NoTrace {
+    const ENABLED: bool = false;
+
+    fn record(&mut self, _at: Instant, _event: TraceEvent<'_>) {}
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum TraceEvent<'a> {
+    /// A node was started, or restarted from its disk.
+    Started {
+        /// The node.
+        node: NodeId,
+        /// How.
+        start: Started,
+        /// Its state at once.
+        view: View,
+    },
+    /// A step changed the node's visible state: role, term, vote, leader, log or commit.
+    Changed {
+        /// The node.
+        node: NodeId,
+        /// Its state before the step.
+        before: View,
+        /// Its state after it.
+        after: View,
+    },
+    /// The protocol reported something for people.
+    Protocol {
+        /// The node.
+        node: NodeId,
+        /// What.
+        event: Event,
+    },
+    /// A step asked for a message to be sent, and the network took it.
+    Sent {
+        /// What it says.
+        facts: Facts,
+        /// When it will arrive, if nothing intervenes.
+        arrives: Instant,
+    },
+    /// The network will deliver the message just sent once more.
+    Duplicated {
+        /// What it says.
+        facts: Facts,
+        /// When the copy will arrive, if nothing intervenes.
+        arrives: Instant,
+    },
+    /// A message will never arrive.
+    Lost {
+        /// What it says.
+        facts: Facts,
+        /// Why.
+        loss: Loss,
+    },
+    /// A message arrived; the receiver takes it next.
+    Delivered {
+        /// What it says.
+        facts: Facts,
+        /// When it was sent.
+        sent: Instant,
+    },
+    /// A write was handed to the disk.
+    Submitted {
+        /// The node.
+        node: NodeId,
+        /// What is written.
+        write: &'a Write,
+    },
+    /// The write is on disk; the node does not know yet.
+    Durable {
+        /// The node.
+        node: NodeId,
+        /// What was written.
+        write: &'a Write,
+    },
+    /// The node learnt that its write is durable.
+    Receipt {
+        /// The node.
+        node: NodeId,
+    },
+    /// The machine took a committed entry.
+    Applied {
+        /// The node.
+        node: NodeId,
+        /// Where the entry is.
+        position: LogPosition,
+        /// The command, if the entry is one.
+        command: Option<&'a Bytes>,
+        /// What the machine answered.
+        output: Option<&'a Bytes>,
+    },
+    /// The node learnt that entries are applied.
+    Reported {
+        /// The node.
+        node: NodeId,
+        /// Up to here.
+        applied: LogIndex,
+    },
+    /// A node crashed.
+    Crashed {
+        /// The node.
+        node: NodeId,
+        /// At which point.
+        point: CrashPoint,
+        /// What survived of the outstanding write; nothing if none was outstanding.
+        survived: &'a Write,
+        /// When it will be started again.
+        restart: Instant,
+    },
+    /// A node is no longer stepped.
+    Paused {
+        /// The node.
+        node: NodeId,
+        /// Until then.
+        until: Instant,
+    },
+    /// A node is stepped again; what it missed comes first.
+    Resumed {
+        /// The node.
+        node: NodeId,
+    },
+    /// A fault of the plan begins, or strikes, or (a crash) is armed.
+    FaultBegan {
+        /// Its place in the plan's list; `None` for the cut of the static phase.
+        fault: Option<u32>,
+        /// What the plan says.
+        what: &'a Fault,
+        /// The nodes that its targets resolved to.
+        nodes: &'a [NodeId],
+    },
+    /// A fault of the plan ended.
+    FaultEnded {
+        /// Its place in the plan's list; `None` for the cut of the static phase.
+        fault: Option<u32>,
+    },
+    /// Messages from one node to another are cut off from now on.
+    LinkCut {
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+    },
+    /// Messages from one node to another get through again.
+    LinkMended {
+        /// The sender.
+        from: NodeId,
+        /// The receiver.
+        to: NodeId,
+    },
+    /// The run enters its next phase.
+    Phase {
+        /// Which.
+        phase: Phase,
+    },
+    /// A client asks for something.
+    Invoked {
+        /// The operation.
+        op: OpId,
+        /// The client.
+        client: u32,
+        /// The node it asks.
+        node: NodeId,
+        /// What it asks for.
+        command: &'a Bytes,
+    },
+    /// A client was answered.
+    Answered {
+        /// The operation.
+        op: OpId,
+        /// The node that answers.
+        node: NodeId,
+        /// What became of it.
+        outcome: Outcome,
+        /// The machine's output.
+        output: Option<&'a Bytes>,
+    },
+    /// A client no longer waits for an answer: the operation's fate is unknown to it.
+    GaveUp {
+        /// The operation.
+        op: OpId,
+        /// The node it asked.
+        node: NodeId,
+    },
+    /// Somebody leads a term for the first time.
+    Elected {
+        /// The leader.
+        node: NodeId,
+        /// The term.
+        term: Term,
+    },
+    /// A check failed; the run ends here.
+    Violated {
+        /// Which, and how.
+        violation: &'a Violation,
+    },
+}
+
+/// How a node was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// As a founding member with an empty disk.
+    Founding,
+    /// From what its disk holds.
+    FromDisk,
+}
+
+/// Why a message never arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The network dropped it.
+    Fate,
+    /// The link was cut when it left or when it would have arrived.
+    Cut,
+    /// The receiver was down.
+    Down,
+    /// The sender crashed before it left.
+    NeverLeft,
+}
+
+/// The part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Faults happen.
+    Faults,
+    /// Everything is healed, and one cut of the plan stays: there must be steady progress.
+    StaticCut,
+    /// Everything is healed: the cluster must elect, commit and converge in time.
+    Liveness,
+}
+
+impl Phase {
+    /// A short name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Faults => "faults",
+            Self::StaticCut => "static cut",
+            Self::Liveness => "liveness",
+        }
+    }
+}

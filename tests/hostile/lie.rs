@@ -1,0 +1,170 @@
+//! Messages that no correct peer sends: genuine ones with one field changed, and invented ones.
+
+use proptest::prelude::*;
+use raft_core::{
+    AppendEntries, AppendReply, Ballot, ClusterId, Entries, Entry, Envelope, Incarnation, LogIndex,
+    LogPosition, Membership, Message, NodeId, Payload, Refusal, Round, Term, WireVersion,
+};
+
+/// What to send, chosen by proptest so that it can shrink it.
+#[derive(Clone, Debug)]
+pub(crate) enum Lie {
+    /// One field of a genuine message is changed; both are chosen modulo how many there are.
+    Mutated { genuine: usize, field: usize, value: Value },
+    /// A message of a kind with invented numbers.
+    Invented { to: usize, kind: usize, values: [Value; 7] },
+}
+
+/// A number that is likely to hurt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value {
+    Exactly(u64),
+    /// This far from what is there.
+    Near(i8),
+}
+
+impl Value {
+    fn of(self, present: u64) -> u64 {
+        match self {
+            Self::Exactly(value) => value,
+            Self::Near(distance) => present.wrapping_add_signed(distance.into()),
+        }
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => (-3_i8..=3).prop_map(Value::Near),
+        4 => (0_u64..12).prop_map(Value::Exactly),
+        1 => prop_oneof![Just(u64::MAX), Just(1 << 62), Just((1 << 62) + 1)].prop_map(Value::Exactly),
+        1 => any::<u64>().prop_map(Value::Exactly),
+    ]
+}
+
+pub(crate) fn lie() -> impl Strategy<Value = Lie> {
+    let mutated = (any::<usize>(), any::<usize>(), value())
+        .prop_map(|(genuine, field, value)| Lie::Mutated { genuine, field, value });
+    let values = proptest::array::uniform7(value());
+    let invented = (any::<usize>(), 0..KINDS, values)
+        .prop_map(|(to, kind, values)| Lie::Invented { to, kind, values });
+    prop_oneof![mutated, invented]
+}
+
+/// Changes one field of a message, if the value is another one.
+pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
+    let (of_message, envelope_fields) = (fields_of(&mut envelope.message).len(), 5);
+    match field % (of_message + envelope_fields) {
+        0 => envelope.version = WireVersion(value.of(1) as u16),
+        1 => envelope.cluster = ClusterId(value.of(envelope.cluster.0)),
+        2 => envelope.from = NodeId(value.of(envelope.from.0)),
+        3 => envelope.to = NodeId(value.of(envelope.to.0)),
+        4 => envelope.term = Term(value.of(envelope.term.0)),
+        place => {
+            let mut fields = fields_of(&mut envelope.message);
+            match &mut fields[place - envelope_fields] {
+                Field::Number(number) => **number = value.of(**number),
+                Field::Ballot(ballot) => {
+                    let other = if **ballot == Ballot::Granted { Ballot::Refused } else { Ballot::Granted };
+                    **ballot = other;
+                }
+                Field::Entries(entries) => spoil(entries, value),
+            }
+        }
+    }
+}
+
+enum Field<'a> {
+    Number(&'a mut u64),
+    Ballot(&'a mut Ballot),
+    Entries(&'a mut Entries),
+}
+
+fn position(position: &mut LogPosition) -> [Field<'_>; 2] {
+    let LogPosition { term, index } = position;
+    [Field::Number(&mut term.0), Field::Number(&mut index.0)]
+}
+
+/// What can be changed in a message.
+fn fields_of(message: &mut Message) -> Vec<Field<'_>> {
+    match message {
+        Message::RequestPreVote { last } | Message::RequestVote { last } => position(last).into(),
+        Message::PreVoteReply { campaign, ballot } => {
+            vec![Field::Number(&mut campaign.0), Field::Ballot(ballot)]
+        }
+        Message::VoteReply { ballot } => vec![Field::Ballot(ballot)],
+        Message::AppendEntries(AppendEntries { previous, entries, commit }) => {
+            let mut fields: Vec<Field<'_>> = position(previous).into();
+            fields.push(Field::Number(&mut commit.0));
+            if !entries.is_empty() {
+                fields.push(Field::Entries(entries));
+            }
+            fields
+        }
+        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(index) }) => {
+            vec![Field::Number(index)]
+        }
+        Message::AppendReply(AppendReply::Mismatch { refused, hint }) => {
+            position(refused).into_iter().chain(position(hint)).collect()
+        }
+        Message::Heartbeat { commit, round } => {
+            vec![Field::Number(&mut commit.0), Field::Number(&mut round.0)]
+        }
+        Message::HeartbeatReply { round } => vec![Field::Number(&mut round.0)],
+        Message::StaleTerm => vec![],
+        Message::ForwardProposal { incarnation, sequence, data: _ }
+        | Message::ForwardRefused { incarnation, sequence, refusal: _ } => {
+            vec![Field::Number(&mut incarnation.0), Field::Number(sequence)]
+        }
+    }
+}
+
+/// Drops, repeats or changes an entry.
+fn spoil(shared: &mut Entries, value: Value) {
+    let mut entries = shared.to_vec();
+    let place = usize::try_from(value.of(0) % entries.len() as u64).expect("a small number");
+    match value.of(1) % 4 {
+        0 => drop(entries.remove(place)),
+        1 => entries.push(entries[place].clone()),
+        2 => entries[place].payload = strange_membership(value.of(0)),
+        _ => entries[place].term = Term(value.of(entries[place].term.0)),
+    }
+    *shared = entries.into_iter().collect();
+}
+
+/// A membership in which the receiver may not occur, or which names nobody at all.
+fn strange_membership(seed: u64) -> Payload {
+    let membership = Membership::of_voters((seed % 3..3).map(NodeId)).unwrap_or_default();
+    Payload::Membership(membership.into())
+}
+
+pub(crate) const KINDS: usize = 11;
+
+/// A message of a kind with the given numbers, near what the receiver holds.
+pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosition) -> Message {
+    let index = |place: usize| LogIndex(values[place].of(last.index.0));
+    let at = |place: usize| LogPosition::new(Term(values[place + 1].of(last.term.0)), index(place));
+    let ballot = if values[0].of(0) % 2 == 0 { Ballot::Granted } else { Ballot::Refused };
+    let (incarnation, sequence) = (Incarnation(values[0].of(1)), values[1].of(1));
+    match kind {
+        0 => Message::RequestPreVote { last: at(0) },
+        1 => Message::PreVoteReply { campaign: Term(values[1].of(term.0 + 1)), ballot },
+        2 => Message::RequestVote { last: at(0) },
+        3 => Message::VoteReply { ballot },
+        4 => {
+            let entry = |place: usize| Entry {
+                term: Term(values[place].of(term.0)),
+                payload: Payload::command("forged"),
+            };
+            let count = usize::try_from(values[5].of(0) % 3).expect("a small number");
+            let entries = (3..3 + count).map(entry).collect();
+            Message::AppendEntries(AppendEntries { previous: at(0), entries, commit: index(2) })
+        }
+        5 => Message::AppendReply(AppendReply::Accepted { matched: index(0) }),
+        6 => Message::AppendReply(AppendReply::Mismatch { refused: at(0), hint: at(2) }),
+        7 => Message::Heartbeat { commit: index(0), round: Round(values[1].of(1)) },
+        8 => Message::HeartbeatReply { round: Round(values[0].of(1)) },
+        9 => Message::ForwardProposal { incarnation, sequence, data: "forged".into() },
+        10 if sequence % 2 == 0 => Message::StaleTerm,
+        _ => Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
+    }
+}

@@ -1,0 +1,102 @@
+//! Puts known bugs into a copy of raft-core, one at a time, and checks that the simulator catches each.
+//!
+//! `cargo run --release -p raft-mutants` applies every patch in `tests/mutants/`, builds the ordinary
+//! `raft-sim` command from the result, runs it with default settings on three disjoint bands of
+//! seeds, and writes what it found into `docs/MUTANTS.md`. Exit status: 0 when every mutant was caught in
+//! every band, 1 when one was not, 2 when something else went wrong.
+//!
+//! Invariant: the sources of the workspace are never written to; mutants live in `target/mutants/`.
+
+mod bands;
+mod mutant;
+mod options;
+mod simulate;
+mod table;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::bands::Band;
+use crate::mutant::Mutant;
+use crate::options::{Mode, Options};
+use crate::simulate::Outcome;
+use crate::table::Row;
+use crate::tree::Tree;
+
+/// What can go wrong other than a mutant that is not caught.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The command line makes no sense.
+    #[error("{0}\n{usage}", usage = options::USAGE)]
+    Usage(String),
+    /// A file or program could not be used.
+    #[error("{what}: {source}")]
+    System {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A mutant is not what it should be: its header, its patch, or its build.
+    #[error("mutant {name}: {problem}")]
+    Mutant { name: String, problem: String },
+    /// The table's place in the document is not marked.
+    #[error("{0}")]
+    Document(String),
+}
+
+impl Error {
+    /// Turns an I/O error into one that says what was being done.
+    fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::System { what, source }
+    }
+}
+
+/// The root of the repository, two folders above `tests/mutants/runner`.
+fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(3).expect("the runner lies three folders below the root");
+    root.to_owned()
+}
+
+fn main() -> ExitCode {
+    match Options::parse(std::env::args().skip(1)).and_then(|options| run(&options)) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<ExitCode, Error> {
+    if options.mode == Mode::Help {
+        println!("{}", options::USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let root = repository();
+    let mutants = options.selected(mutant::load(&root.join("tests/mutants"))?)?;
+    let bands = &bands::ALL[..options.bands];
+    let tree = Tree::new(&root)?;
+    let mut rows = Vec::with_capacity(mutants.len());
+    for mutant in mutants {
+        let outcomes = judge(&tree, &mutant, bands)?;
+        println!("{}", table::line(&mutant, &outcomes));
+        rows.push(Row { mutant, outcomes });
+    }
+    println!("{}", table::summary(&rows));
+    if options.mode == Mode::Write {
+        table::write(&root.join("docs/MUTANTS.md"), &rows, bands)?;
+    }
+    let missed = rows.iter().any(|row| row.outcomes.contains(&Outcome::Missed));
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Builds one mutant and runs it on every band.
+fn judge(tree: &Tree, mutant: &Mutant, bands: &[Band]) -> Result<Vec<Outcome>, Error> {
+    tree.reset()?;
+    tree.apply(mutant)?;
+    let command = tree.build(mutant)?;
+    simulate::all(&command, mutant, bands)
+}

@@ -1,0 +1,118 @@
+//! The command line.
+
+use crate::Error;
+use crate::bands;
+use crate::mutant::Mutant;
+
+pub(crate) const USAGE: &str = "\
+Usage: cargo run --release -p raft-mutants -- [options]
+
+  --only B01,B02   run only these mutants; the table is then not written
+  --bands N        run the first N of the three bands of seeds (default 3); if fewer, the table is not written
+  --check          do not write docs/MUTANTS.md
+  --help           this text";
+
+/// What is done with the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// They are printed, and written into the document.
+    Write,
+    /// They are printed.
+    Check,
+    /// There are none: only the usage is printed.
+    Help,
+}
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) mode: Mode,
+    /// How many of the bands are run; at least one.
+    pub(crate) bands: usize,
+    /// The ids of the mutants to run; all if empty.
+    only: Vec<String>,
+}
+
+impl Options {
+    /// Reads the arguments after the program's name.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
+        let mut options = Self { mode: Mode::Write, bands: bands::ALL.len(), only: Vec::new() };
+        while let Some(argument) = arguments.next() {
+            let mut value = |name: &str| {
+                arguments
+                    .next()
+                    .ok_or_else(|| Error::Usage(format!("{name} needs a value after it")))
+            };
+            match argument.as_str() {
+                "--only" => options.only.extend(value("--only")?.split(',').map(str::to_owned)),
+                "--bands" => options.bands = bands_from(&value("--bands")?)?,
+                "--check" => options.mode = Mode::Check,
+                "--help" | "-h" => options.mode = Mode::Help,
+                _ => return Err(Error::Usage(format!("unknown argument `{argument}`"))),
+            }
+        }
+        // A table of some mutants, or of some bands, would replace the whole one.
+        let partial = !options.only.is_empty() || options.bands < bands::ALL.len();
+        if partial && options.mode == Mode::Write {
+            options.mode = Mode::Check;
+        }
+        Ok(options)
+    }
+
+    /// The mutants that were asked for.
+    pub(crate) fn selected(&self, mut mutants: Vec<Mutant>) -> Result<Vec<Mutant>, Error> {
+        let known = |id: &&String| mutants.iter().any(|mutant| mutant.id == **id);
+        if let Some(unknown) = self.only.iter().find(|id| !known(id)) {
+            let ids: Vec<&str> = mutants.iter().map(|mutant| mutant.id.as_str()).collect();
+            return Err(Error::Usage(format!(
+                "there is no mutant `{unknown}`: there are {}",
+                ids.join(", ")
+            )));
+        }
+        if !self.only.is_empty() {
+            mutants.retain(|mutant| self.only.contains(&mutant.id));
+        }
+        Ok(mutants)
+    }
+}
+
+/// A number of bands: one, two or three.
+fn bands_from(value: &str) -> Result<usize, Error> {
+    match value.parse() {
+        Ok(count) if (1..=bands::ALL.len()).contains(&count) => Ok(count),
+        _ => Err(Error::Usage(format!(
+            "--bands is `{value}`: it must be from 1 to {}",
+            bands::ALL.len()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: arguments mean what the usage says, and a part of the results never replaces the whole table.
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, String> {
+        Options::parse(arguments.iter().map(|argument| (*argument).to_owned()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_is_run_and_written_by_default() {
+        assert_eq!(parse(&[]), Ok(Options { mode: Mode::Write, bands: 3, only: Vec::new() }));
+    }
+
+    #[test]
+    fn a_part_is_never_written() {
+        assert_eq!(parse(&["--only", "B01"]).map(|options| options.mode), Ok(Mode::Check));
+        assert_eq!(parse(&["--bands", "1"]).map(|options| options.mode), Ok(Mode::Check));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        assert!(parse(&["--bands", "4"]).is_err_and(|error| error.contains("from 1 to 3")));
+        assert!(parse(&["--only"]).is_err_and(|error| error.contains("--only needs a value")));
+        assert!(parse(&["--quick"]).is_err_and(|error| error.contains("`--quick`")));
+    }
+}

@@ -1,0 +1,26 @@
+//! Goal: one test for each rule of the Raft paper (§5, §8) and of the thesis (§3, §4.2.3, §6.2, §9.6,
+//! §10.2.1), and for the points that are easy to get wrong.
+//!
+//! Each test opens with the rule and where it stands. `B01`, `P8` and so on are the mutants of
+//! `docs/MUTANTS.md` that break it.
+
+mod support;
+
+#[path = "paper/commitment.rs"]
+mod commitment;
+#[path = "paper/durability.rs"]
+mod durability;
+#[path = "paper/elections.rs"]
+mod elections;
+#[path = "paper/flow.rs"]
+mod flow;
+#[path = "paper/pre_vote.rs"]
+mod pre_vote;
+#[path = "paper/replication.rs"]
+mod replication;
+#[path = "paper/requests.rs"]
+mod requests;
+#[path = "paper/terms.rs"]
+mod terms;
+#[path = "paper/time.rs"]
+mod time;
