@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use lie::Lie;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use raft_core::{
     ClusterId, Effect, Effects, Envelope, Instant, LogIndex, Message, Node, NodeId, RecordedInput,
     Role, Term, Ticks, WireVersion, WriteNumber,
@@ -73,10 +73,9 @@ impl Victim {
 
     /// Does what is due now, so that a further step at the same time does nothing of its own.
     fn rest(&mut self) {
-        for _ in 0..3 {
-            if self.node.deadline() <= self.now {
-                self.step(&RecordedInput::Tick);
-            }
+        self.step(&RecordedInput::Tick);
+        if self.node.deadline() <= self.now {
+            self.step(&RecordedInput::Tick); // the first heartbeats of a leader that has just won
         }
     }
 
@@ -197,7 +196,9 @@ fn no_message_breaks_a_node() {
     let tally = RefCell::new(Tally::default());
     let lies = proptest::collection::vec((lie::lie(), any::<usize>()), 1..60);
     let config = Config { cases: RUNS, failure_persistence: None, ..Config::default() };
-    TestRunner::new(config)
+    // Always the same runs: what was found once is found again.
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, random)
         .run(&(any::<u64>(), 0_usize..900, lies), |(seed, steps, lies)| {
             attack(seed, steps, &lies, &tally);
             Ok(())

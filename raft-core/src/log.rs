@@ -222,10 +222,171 @@ impl Log {
 }
 
 /// How much of the log to take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// The last index.
     pub(crate) until: LogIndex,
     pub(crate) bytes: u64,
     pub(crate) entries: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::entry::Payload;
+
+    fn log_of(terms: &[u64]) -> Log {
+        let mut log = Log::restore(LogPosition::ZERO, Vec::new(), LogIndex::ZERO);
+        for term in terms {
+            log.append(entry(*term));
+        }
+        log
+    }
+
+    fn entry(term: u64) -> Entry {
+        Entry { term: Term(term), payload: Payload::command("x") }
+    }
+
+    fn at(term: u64, index: u64) -> LogPosition {
+        LogPosition::new(Term(term), LogIndex(index))
+    }
+
+    /// Makes everything durable.
+    fn flush(log: &mut Log) {
+        log.submit(&mut Write::default());
+        log.complete();
+    }
+
+    /// A receipt that comes after a truncation covers what is left of its write, and nothing of what took
+    /// the place of the rest.
+    #[test]
+    fn a_late_receipt_covers_what_is_left() {
+        let mut log = log_of(&[1, 1, 1]);
+        log.submit(&mut Write::default());
+        log.truncate_from(LogIndex(3));
+        log.append(entry(2));
+        log.append(entry(2));
+        log.complete();
+        assert_eq!(log.durable(), LogIndex(2));
+        assert!(log.counters_agree());
+
+        let mut write = Write::default();
+        log.submit(&mut write);
+        assert_eq!(write.truncate_from, Some(LogIndex(3)));
+        assert_eq!(write.append.map(|append| append.first), Some(LogIndex(3)));
+        log.complete();
+        assert_eq!(log.durable(), LogIndex(4));
+        assert!(log.counters_agree());
+    }
+
+    /// What never reached a write is not removed from the disk.
+    #[test]
+    fn a_truncation_of_what_was_not_submitted_is_no_write() {
+        let mut log = log_of(&[1]);
+        flush(&mut log);
+        log.append(entry(1));
+        log.truncate_from(LogIndex(2));
+        assert!(!log.has_unsubmitted());
+    }
+
+    /// Through any sequence of changes the writes, taken one after the other, make a disk that holds what the
+    /// durable mark says; and the byte counters agree.
+    #[test]
+    fn writes_follow_the_log() {
+        let mut bits: u64 = 1;
+        let mut below = |bound: u64| {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (bits >> 33) % bound
+        };
+        let mut log = log_of(&[]);
+        let mut disk: Vec<Entry> = vec![];
+        let mut under_way: Option<Write> = None;
+        for step in 0..20_000_u64 {
+            match below(5) {
+                0 | 1 => drop(log.append(entry(step / 100))),
+                2 if log.last_index() > log.commit() => {
+                    let open = log.last_index().entries_since(log.commit());
+                    log.truncate_from(LogIndex(log.commit().0 + 1 + below(open)));
+                }
+                3 if under_way.is_none() && log.has_unsubmitted() => {
+                    let mut write = Write::default();
+                    log.submit(&mut write);
+                    under_way = Some(write);
+                }
+                4 => {
+                    if let Some(write) = under_way.take() {
+                        take(&mut disk, write);
+                        log.complete();
+                        let most = log.durable().entries_since(log.commit()).min(3);
+                        log.commit_to(LogIndex(log.commit().0 + below(most + 1)));
+                    }
+                }
+                _ => {}
+            }
+            assert!(log.counters_agree());
+            for index in (1..=log.durable().0).rev().take(5) {
+                let on_disk = usize::try_from(index - 1).expect("small");
+                assert_eq!(log.entry(LogIndex(index)), disk.get(on_disk));
+            }
+        }
+        assert!(log.commit() > LogIndex(100));
+    }
+
+    fn take(disk: &mut Vec<Entry>, write: Write) {
+        if let Some(first) = write.truncate_from {
+            disk.truncate(usize::try_from(first.previous().0).expect("small"));
+        }
+        if let Some(append) = write.append {
+            assert_eq!(append.first.0, disk.len() as u64 + 1, "no gap and no overlap");
+            disk.extend(append.entries.iter().cloned());
+        }
+    }
+
+    /// Paper §5.3: the hint skips all entries of later terms.
+    #[test]
+    fn the_last_agreeable_entry_is_of_no_later_term() {
+        let log = log_of(&[1, 1, 4, 4, 6]);
+        let cases = [
+            (at(6, 9), at(6, 5)),
+            (at(5, 9), at(4, 4)),
+            (at(5, 3), at(4, 3)),
+            (at(3, 9), at(1, 2)),
+            (at(9, 4), at(4, 4)),
+            (at(0, 0), at(0, 0)),
+        ];
+        for (position, expected) in cases {
+            assert_eq!(log.last_agreeable(position), expected, "{position}");
+        }
+    }
+
+    /// A batch keeps its limits, holds one entry at least, and skips none (B13).
+    #[test]
+    fn batches_keep_their_limits() {
+        let log = log_of(&[1, 1, 2, 2, 3]);
+        let size = entry(1).size();
+        let batch = |after, until, bytes, entries| {
+            let limits = Limits { until: LogIndex(until), bytes, entries };
+            log.batch_after(LogIndex(after), limits).iter().map(|e| e.term.0).collect::<Vec<_>>()
+        };
+        assert_eq!(batch(0, 9, u64::MAX, u64::MAX), [1, 1, 2, 2, 3]);
+        assert_eq!(batch(1, 4, u64::MAX, u64::MAX), [1, 2, 2]);
+        assert_eq!(batch(2, 9, 2 * size, u64::MAX), [2, 2]);
+        assert_eq!(batch(2, 9, 2 * size - 1, u64::MAX), [2]);
+        assert_eq!(batch(2, 9, 0, 0), [2], "however large");
+        assert!(batch(5, 9, u64::MAX, u64::MAX).is_empty());
+        assert!(batch(3, 3, u64::MAX, u64::MAX).is_empty());
+    }
+
+    /// A log that begins after a snapshot counts from there.
+    #[test]
+    fn a_log_after_a_snapshot_counts_from_its_base() {
+        let log = Log::restore(at(2, 10), vec![entry(2), entry(3)], LogIndex(99));
+        assert_eq!((log.last(), log.commit(), log.durable()), (at(3, 12), LogIndex(12), LogIndex(12)));
+        assert_eq!((log.term_at(LogIndex(10)), log.term_at(LogIndex(9))), (Some(Term(2)), None));
+        assert!(log.holds(at(1, 4)) && log.holds(at(2, 10)) && !log.holds(at(3, 13)));
+        assert_eq!(log.last_agreeable(at(9, 4)), at(2, 10));
+        assert!(log.counters_agree());
+    }
 }

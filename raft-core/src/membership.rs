@@ -163,7 +163,7 @@ impl Membership {
 
     /// The greatest value that a quorum has reached: a majority, or both majorities when joint. `None`
     /// while the membership is empty.
-    pub fn reached_by_quorum<T: Ord>(&self, value: impl Fn(NodeId) -> T) -> Option<T> {
+    pub fn reached_by_quorum<T: Ord + Copy>(&self, value: impl Fn(NodeId) -> T) -> Option<T> {
         let incoming = quorum::reached_by_majority(&self.voters, &value)?;
         if self.is_joint() {
             quorum::reached_by_majority(&self.outgoing, &value)
@@ -221,5 +221,71 @@ impl Memberships {
         let keep = self.history.partition_point(|(index, _)| *index < first).max(1);
         self.history.truncate(keep);
         self.history.len() != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(voters: &[u64], outgoing: &[u64], learners: &[u64]) -> MembershipParts {
+        let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect();
+        MembershipParts {
+            voters: set(voters),
+            outgoing: set(outgoing),
+            learners: set(learners),
+            contexts: BTreeMap::new(),
+        }
+    }
+
+    fn membership(voters: &[u64], outgoing: &[u64], learners: &[u64]) -> Membership {
+        parts(voters, outgoing, learners).try_into().expect("a sound membership")
+    }
+
+    /// Thesis §4.3: while joint, both majorities must agree; learners are never counted.
+    #[test]
+    fn a_joint_quorum_needs_both_majorities() {
+        let joint = membership(&[3, 4, 5], &[1, 2, 3], &[6]);
+        let reached_by = |ids: &[u64]| joint.reached_by_quorum(|id| ids.contains(&id.0));
+        assert_eq!(reached_by(&[3, 4, 5, 6]), Some(false), "the incoming alone");
+        assert_eq!(reached_by(&[1, 2, 6]), Some(false), "the outgoing alone");
+        assert_eq!(reached_by(&[2, 3, 4]), Some(true), "two of each");
+        let votes = |ids: &[u64]| joint.vote_result(|id| Some(ids.contains(&id.0)));
+        assert_eq!(votes(&[3, 4, 5]), VoteResult::Lost);
+        assert_eq!(votes(&[2, 3, 4]), VoteResult::Won);
+        assert_eq!(joint.vote_result(|_| None), VoteResult::Pending);
+    }
+
+    #[test]
+    fn an_empty_membership_decides_nothing() {
+        let nobody = Membership::default();
+        assert_eq!(nobody.reached_by_quorum(|id| id), None);
+        assert_eq!(nobody.vote_result(|_| Some(true)), VoteResult::Lost);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let refused = |parts: MembershipParts| Membership::try_from(parts).expect_err("no sense");
+        assert_eq!(refused(parts(&[], &[1], &[])), MembershipError::NoVoters);
+        assert_eq!(refused(parts(&[], &[], &[1])), MembershipError::NoVoters);
+        let node = NodeId(1);
+        assert_eq!(refused(parts(&[1], &[], &[1])), MembershipError::VoterAndLearner { node });
+        let contexts = BTreeMap::from([(node, Bytes::new())]);
+        let stray = MembershipParts { contexts, ..parts(&[2], &[], &[]) };
+        assert_eq!(refused(stray), MembershipError::ContextWithoutMember { node });
+    }
+
+    /// The one in force is the last in the log, also when the log is cut.
+    #[test]
+    fn memberships_follow_the_log() {
+        let of = |id| Arc::new(membership(&[id], &[], &[]));
+        let mut memberships = Memberships::new(LogIndex(0), of(1));
+        memberships.append(LogIndex(3), of(3));
+        memberships.append(LogIndex(5), of(5));
+        assert!(!memberships.truncate_from(LogIndex(6)));
+        assert!(memberships.truncate_from(LogIndex(5)));
+        assert_eq!(memberships.active(), &of(3));
+        assert!(memberships.truncate_from(LogIndex(1)));
+        assert_eq!(memberships.active(), &of(1), "the base stays");
     }
 }

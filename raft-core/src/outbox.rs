@@ -62,3 +62,49 @@ impl Outbox {
         self.withheld.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Ballot, Message, WireVersion};
+    use crate::types::{ClusterId, NodeId};
+
+    fn vote(to: u64, term: u64, ballot: Ballot) -> Envelope {
+        Envelope {
+            version: WireVersion::CURRENT,
+            cluster: ClusterId(1),
+            from: NodeId(1),
+            to: NodeId(to),
+            term: Term(term),
+            message: Message::VoteReply { ballot },
+        }
+    }
+
+    /// One slot a receiver and kind; the newest message stays, and waits for the write that covers it.
+    #[test]
+    fn a_slot_holds_the_newest() {
+        let (mut outbox, mut effects) = (Outbox::default(), Effects::new());
+        outbox.withhold(WriteNumber(1), vote(2, 1, Ballot::Refused));
+        outbox.withhold(WriteNumber(2), vote(2, 1, Ballot::Granted));
+        outbox.withhold(WriteNumber(1), vote(3, 1, Ballot::Refused));
+        assert_eq!(outbox.len(), 2);
+        outbox.release(WriteNumber(1), &mut effects);
+        assert_eq!((outbox.len(), effects.len()), (1, 1));
+        outbox.release(WriteNumber(2), &mut effects);
+        drop(effects.pop());
+        let Some(Effect::Send(sent)) = effects.pop() else { panic!("the other message") };
+        assert_eq!(sent, vote(2, 1, Ballot::Granted));
+    }
+
+    /// A later term makes what waited pointless; the number of slots is bounded.
+    #[test]
+    fn slots_are_bounded() {
+        let mut outbox = Outbox::default();
+        for receiver in 0..5_000 {
+            outbox.withhold(WriteNumber(1), vote(receiver, 1, Ballot::Refused));
+        }
+        assert_eq!(outbox.len(), MAX_WITHHELD);
+        outbox.enter(Term(2));
+        assert_eq!(outbox.len(), 0);
+    }
+}

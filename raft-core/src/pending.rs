@@ -155,3 +155,102 @@ fn expire<K>(queue: &mut VecDeque<Waiting<K>>, now: Instant, effects: &mut Effec
         queue.pop_front();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::*;
+    use crate::entry::{Entry, Origin};
+    use crate::types::{Incarnation, NodeId};
+
+    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(2) };
+    const LATER: Instant = Instant(1_000);
+
+    fn at(term: u64, index: u64) -> LogPosition {
+        LogPosition::new(Term(term), LogIndex(index))
+    }
+
+    fn local(term: u64) -> Entry {
+        Entry { term: Term(term), payload: Payload::command("x") }
+    }
+
+    fn forwarded(term: u64, incarnation: u64, sequence: u64) -> Entry {
+        let incarnation = Incarnation(incarnation);
+        let origin = Some(Box::new(Origin { node: LIFE.node, incarnation, sequence }));
+        Entry { term: Term(term), payload: Payload::Command { data: "x".into(), origin } }
+    }
+
+    /// Applies entries; returns which requests the batch names.
+    fn apply(
+        pending: &mut Pending,
+        first: u64,
+        entries: impl IntoIterator<Item = Entry>,
+        effects: &mut Effects,
+    ) -> Vec<u64> {
+        let entries = entries.into_iter().collect();
+        let named = pending.applying(LogIndex(first), &entries, LIFE, effects);
+        pending.applied(effects);
+        named.into_iter().map(|(_, request)| request.0).collect()
+    }
+
+    fn replies(effects: &mut Effects) -> Vec<(u64, Outcome)> {
+        let mut replies = Vec::new();
+        while let Some(effect) = effects.pop() {
+            if let Effect::Reply(Reply { request, outcome }) = effect {
+                replies.push((request.0, outcome));
+            }
+        }
+        replies
+    }
+
+    /// Fine point 2: lost are those whose index was taken by another term, and no others.
+    #[test]
+    fn lost_is_what_another_entry_replaced() {
+        let (mut pending, mut effects) = (Pending::default(), Effects::new());
+        for (index, request) in [(5, 50), (6, 60), (7, 70)] {
+            pending.appended(at(1, index), RequestId(request), LATER);
+        }
+        pending.appended(at(3, 7), RequestId(71), LATER);
+        assert_eq!(apply(&mut pending, 5, [local(1), local(2)], &mut effects), [50]);
+        let expected = [(60, Outcome::Lost), (50, Outcome::Done { position: at(1, 5) })];
+        assert_eq!(replies(&mut effects), expected, "of 7 nothing is decided");
+        assert_eq!(apply(&mut pending, 7, [local(3)], &mut effects), [71]);
+        let expected = [(70, Outcome::Lost), (71, Outcome::Done { position: at(3, 7) })];
+        assert_eq!(replies(&mut effects), expected);
+        assert_eq!(pending.len(), 0);
+    }
+
+    /// A forward is known again by its number and the life it was sent in.
+    #[test]
+    fn a_forward_is_known_by_its_life_and_number() {
+        let (mut pending, mut effects) = (Pending::default(), Effects::new());
+        assert_eq!(pending.forward(RequestId(10), LATER), 1);
+        assert_eq!(pending.forward(RequestId(20), LATER), 2);
+        let entries = [forwarded(1, 1, 1), forwarded(1, 2, 2), forwarded(1, 2, 9), local(1)];
+        assert_eq!(apply(&mut pending, 1, entries, &mut effects), [20]);
+        assert_eq!(replies(&mut effects), [(20, Outcome::Done { position: at(1, 2) })]);
+        assert_eq!(pending.len(), 1);
+    }
+
+    /// Whatever ends a request ends it once.
+    #[test]
+    fn every_request_ends_once() {
+        let (mut pending, mut effects) = (Pending::default(), Effects::new());
+        pending.appended(at(1, 1), RequestId(1), Instant(10));
+        let sequence = pending.forward(RequestId(2), Instant(20));
+        pending.forward(RequestId(3), Instant(30));
+        pending.refuse(sequence, Outcome::Lost, &mut effects);
+        pending.refuse(sequence, Outcome::Lost, &mut effects);
+        assert_eq!(pending.deadline(), Instant(10));
+        pending.expire(Instant(9), &mut effects);
+        pending.expire(Instant(10), &mut effects);
+        pending.abandon_forwards(&mut effects);
+        pending.abandon_forwards(&mut effects);
+        pending.expire(Instant(99), &mut effects);
+        let expected = [(2, Outcome::Lost), (1, Outcome::Unknown), (3, Outcome::Unknown)];
+        assert_eq!(replies(&mut effects), expected);
+        assert!(apply(&mut pending, 1, [local(1), forwarded(1, 2, 2)], &mut effects).is_empty());
+        assert_eq!((replies(&mut effects).len(), pending.deadline()), (0, Instant::NEVER));
+    }
+}

@@ -230,3 +230,130 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::types::{ClusterId, NodeId, Term};
+
+    const NOW: Instant = Instant(100);
+    const PATIENCE: Ticks = Ticks(20);
+
+    fn config() -> Config {
+        let settings = Settings {
+            max_inflight_messages: 3,
+            max_inflight_bytes: 100,
+            max_batch_bytes: 60,
+            ..Settings::new(ClusterId(1), NodeId(1))
+        };
+        settings.validate().expect("sound settings")
+    }
+
+    fn at(index: u64) -> LogPosition {
+        LogPosition::new(Term(1), LogIndex(index))
+    }
+
+    /// A peer that is streamed to and holds everything up to 10.
+    fn streaming() -> Progress {
+        let mut progress = Progress::new(LogIndex(10), NOW);
+        progress.sent(LogIndex(10), 0, NOW);
+        progress.accepted(LogIndex(10), NOW);
+        assert!(progress.is_streaming());
+        progress
+    }
+
+    /// One message until an answer comes; then, at each heartbeat, one without entries.
+    #[test]
+    fn a_probe_is_sent_once() {
+        let mut progress = Progress::new(LogIndex(10), NOW);
+        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Entries { bytes: 60 });
+        progress.sent(LogIndex(12), 10, NOW);
+        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Nothing);
+        progress.heartbeat(NOW, PATIENCE);
+        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Probe);
+    }
+
+    /// An acknowledgement of something before the probe proves nothing about the probe.
+    #[test]
+    fn an_early_acknowledgement_does_not_end_probing() {
+        let mut progress = Progress::new(LogIndex(10), NOW);
+        progress.accepted(LogIndex(7), NOW);
+        assert_eq!((progress.matched(), progress.is_streaming()), (LogIndex(7), false));
+        progress.accepted(LogIndex(10), NOW);
+        assert_eq!((progress.next(), progress.is_streaming()), (LogIndex(11), true));
+    }
+
+    /// B12: the next probe lies strictly before the refused one, and never at or before what is matched.
+    #[test]
+    fn a_refusal_recedes_and_not_too_far() {
+        let mut progress = Progress::new(LogIndex(10), NOW);
+        progress.refused(at(10), at(10));
+        assert_eq!(progress.next(), LogIndex(10));
+        progress.refused(at(10), at(3));
+        assert_eq!(progress.next(), LogIndex(10), "a repeated refusal is old news");
+        progress.accepted(LogIndex(6), NOW);
+        progress.refused(at(9), at(2));
+        assert_eq!(progress.next(), LogIndex(7), "up to 6 it matches");
+        progress.refused(at(6), at(2));
+        assert_eq!(progress.next(), LogIndex(7), "nor is that refused any more");
+    }
+
+    /// B67: the window is bounded in messages and bytes; an empty one takes one entry of any size.
+    #[test]
+    fn the_window_is_bounded() {
+        let mut progress = streaming();
+        assert_eq!(progress.allowance(None, &config()), Allowance::Nothing);
+        assert_eq!(progress.allowance(Some(500), &config()), Allowance::Entries { bytes: 60 });
+        progress.sent(LogIndex(11), 60, NOW);
+        assert_eq!(progress.allowance(Some(40), &config()), Allowance::Entries { bytes: 40 });
+        assert_eq!(progress.allowance(Some(41), &config()), Allowance::Nothing);
+        progress.sent(LogIndex(12), 1, NOW);
+        progress.sent(LogIndex(13), 1, NOW);
+        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Nothing, "three messages");
+        progress.accepted(LogIndex(11), NOW);
+        assert_eq!(progress.inflight(), (2, 2));
+        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Entries { bytes: 60 });
+    }
+
+    /// B65: a window that stands still is given up, and forgotten; one that moves is not.
+    #[test]
+    fn a_window_that_stands_still_is_given_up() {
+        let mut progress = streaming();
+        progress.sent(LogIndex(11), 60, NOW);
+        progress.sent(LogIndex(12), 30, NOW);
+        let later = NOW.after(Ticks(19));
+        progress.heartbeat(later, PATIENCE);
+        progress.accepted(LogIndex(11), later);
+        progress.heartbeat(later.after(Ticks(19)), PATIENCE);
+        assert!(progress.is_streaming());
+        progress.heartbeat(later.after(PATIENCE), PATIENCE);
+        assert_eq!((progress.is_streaming(), progress.next()), (false, LogIndex(12)));
+        assert_eq!(progress.inflight(), (0, 0));
+        progress.accepted(LogIndex(12), later);
+        assert_eq!((progress.inflight(), progress.next()), ((0, 0), LogIndex(13)));
+    }
+
+    /// An empty window may stand still for ever.
+    #[test]
+    fn an_idle_peer_is_not_probed() {
+        let mut progress = streaming();
+        progress.heartbeat(NOW.after(Ticks(1_000)), PATIENCE);
+        assert!(progress.is_streaming());
+    }
+
+    /// A commit is announced once, when nothing is on its way that will carry it, and as far as the peer holds.
+    #[test]
+    fn a_commit_is_announced_once() {
+        let mut progress = streaming();
+        assert!(progress.awaits_commit(LogIndex(9)));
+        progress.tell(LogIndex(9));
+        assert!(!progress.awaits_commit(LogIndex(9)));
+        progress.sent(LogIndex(11), 1, NOW);
+        assert!(!progress.awaits_commit(LogIndex(10)));
+        progress.accepted(LogIndex(11), NOW);
+        assert!(progress.awaits_commit(LogIndex(10)));
+        progress.tell(LogIndex(11));
+        assert!(!progress.awaits_commit(LogIndex(12)), "it does not hold that");
+    }
+}

@@ -4,6 +4,8 @@
 //! who won): what is the greatest value that a majority has reached? [`reached_by_majority`] answers it
 //! for any ordered value.
 
+use alloc::vec::Vec;
+
 use crate::types::NodeId;
 
 /// How many of `voters` make a majority. A set of none has no majority that could be reached.
@@ -16,24 +18,35 @@ pub const fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
+/// Up to so many voters are counted without an allocation.
+const FEW: usize = 15;
+
 /// The greatest value that at least a majority of `voters` has reached, or `None` without voters.
-///
-/// Allocates nothing; the cost is quadratic in the number of voters, which is small.
 ///
 /// ```
 /// use raft_core::{NodeId, quorum::reached_by_majority};
 /// let voters = [1, 2, 3, 4].map(NodeId);
 /// assert_eq!(reached_by_majority(&voters, |node| node.0 * 10), Some(20));
 /// ```
-pub fn reached_by_majority<T: Ord>(voters: &[NodeId], value: impl Fn(NodeId) -> T) -> Option<T> {
-    voters
-        .iter()
-        .map(|voter| value(*voter))
-        .filter(|reached| {
-            let at_least = voters.iter().filter(|voter| value(**voter) >= *reached).count();
-            at_least >= majority(voters.len())
-        })
-        .max()
+pub fn reached_by_majority<T: Ord + Copy>(
+    voters: &[NodeId],
+    value: impl Fn(NodeId) -> T,
+) -> Option<T> {
+    let (first, others) = voters.split_first()?;
+    let mut few = [value(*first); FEW];
+    let mut many = Vec::new();
+    let values = if voters.len() <= FEW {
+        for (place, voter) in few[1..].iter_mut().zip(others) {
+            *place = value(*voter);
+        }
+        &mut few[..voters.len()]
+    } else {
+        many.extend(voters.iter().map(|voter| value(*voter)));
+        &mut many[..]
+    };
+    values.sort_unstable();
+    // In rising order, this one and all after it make a majority.
+    Some(values[voters.len() - majority(voters.len())])
 }
 
 /// How an election stands.
@@ -58,5 +71,52 @@ pub fn vote_result(voters: &[NodeId], ballot: impl Fn(NodeId) -> Option<bool>) -
         VoteResult::Pending
     } else {
         VoteResult::Lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// For every small set of values: a majority has reached it, and no majority has reached more.
+    #[test]
+    fn the_greatest_value_of_a_majority() {
+        for size in 1..=5_u32 {
+            let voters: Vec<NodeId> = (0..u64::from(size)).map(NodeId).collect();
+            for combination in 0..4_u64.pow(size) {
+                let value = |node: NodeId| combination >> (2 * node.0) & 3;
+                let count = |least: u64| voters.iter().filter(|v| value(**v) >= least).count();
+                let reached = reached_by_majority(&voters, value).expect("there are voters");
+                assert!(2 * count(reached) > voters.len());
+                assert!(2 * count(reached + 1) <= voters.len());
+            }
+        }
+        assert_eq!(reached_by_majority(&[], |node| node), None);
+    }
+
+    /// For every small election: it is won when a majority grants, lost when none can any more.
+    #[test]
+    fn elections_are_won_and_lost_by_majorities() {
+        for size in 1..=5_u32 {
+            let voters: Vec<NodeId> = (0..u64::from(size)).map(NodeId).collect();
+            for combination in 0..3_u64.pow(size) {
+                let ballot = |node: NodeId| {
+                    let digit = combination / 3_u64.pow(u32::try_from(node.0).expect("small")) % 3;
+                    [None, Some(true), Some(false)][usize::try_from(digit).expect("small")]
+                };
+                let count = |wanted| voters.iter().filter(|v| ballot(**v) == wanted).count();
+                let expected = if 2 * count(Some(true)) > voters.len() {
+                    VoteResult::Won
+                } else if 2 * (count(Some(true)) + count(None)) > voters.len() {
+                    VoteResult::Pending
+                } else {
+                    VoteResult::Lost
+                };
+                assert_eq!(vote_result(&voters, ballot), expected);
+            }
+        }
+        assert_eq!(vote_result(&[], |_| Some(true)), VoteResult::Lost);
     }
 }

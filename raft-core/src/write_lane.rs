@@ -104,3 +104,84 @@ impl WriteLane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::types::{Incarnation, LogPosition, NodeId, Term};
+
+    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(1) };
+    const NOW: Instant = Instant(0);
+
+    fn term(term: u64) -> HardState {
+        HardState { term: Term(term), vote: None, incarnation: LIFE.incarnation }
+    }
+
+    fn empty() -> Log {
+        Log::restore(LogPosition::ZERO, Vec::new(), LogIndex::ZERO)
+    }
+
+    /// The founding write stands alone; what depends on the hard state waits for the one after it.
+    #[test]
+    fn the_founding_write_stands_alone() {
+        let mut log = empty();
+        let founding = Some(SnapshotMeta::default());
+        let mut lane = WriteLane::new(LIFE, HardState::default(), founding);
+        assert_eq!(lane.covering(term(1)), Some(WriteNumber(2)));
+        let first = lane.submit(term(1), &mut log, NOW);
+        assert!(first.write().install.is_some() && first.write().hard_state.is_none());
+        assert_eq!(lane.covering(term(1)), Some(WriteNumber(2)));
+        assert!(lane.complete(&first.done()));
+        let second = lane.submit(term(1), &mut log, NOW);
+        assert_eq!(second.write().hard_state, Some(term(1)));
+        assert!(lane.complete(&second.done()));
+        assert_eq!(lane.covering(term(1)), None);
+        assert!(!lane.is_due(term(1), &log));
+    }
+
+    /// A change during a write is covered by the next one, not by the one under way.
+    #[test]
+    fn a_change_during_a_write_waits_for_the_next() {
+        let mut log = empty();
+        let mut lane = WriteLane::new(LIFE, term(1), None);
+        let first = lane.submit(term(2), &mut log, NOW);
+        assert_eq!(lane.covering(term(2)), Some(WriteNumber(1)));
+        assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
+        assert!(lane.complete(&first.done()));
+        assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
+    }
+
+    /// A receipt counts once, and only for the write that is outstanding in this life of this node.
+    #[test]
+    fn foreign_receipts_are_refused() {
+        let mut log = empty();
+        let mut lane = WriteLane::new(LIFE, term(1), None);
+        let persist = lane.submit(term(2), &mut log, NOW);
+        let number = persist.number();
+        let other_life = Life { incarnation: Incarnation(9), ..LIFE };
+        let other_node = Life { node: NodeId(2), ..LIFE };
+        for foreign in [
+            Persisted { life: other_life, number },
+            Persisted { life: other_node, number },
+            Persisted { life: LIFE, number: WriteNumber(number.0 + 1) },
+        ] {
+            assert!(!lane.complete(&foreign));
+        }
+        assert!(lane.complete(&persist.done()));
+        assert!(!lane.complete(&Persisted { life: LIFE, number }));
+    }
+
+    /// A write is stalled when its own time is long, however long others took.
+    #[test]
+    fn a_stall_is_of_one_write() {
+        let mut log = empty();
+        let mut lane = WriteLane::new(LIFE, term(1), None);
+        let persist = lane.submit(term(2), &mut log, Instant(100));
+        assert!(!lane.is_stalled(Instant(149), Ticks(50)));
+        assert!(lane.is_stalled(Instant(150), Ticks(50)));
+        assert!(lane.complete(&persist.done()));
+        assert!(!lane.is_stalled(Instant(999), Ticks(50)));
+    }
+}

@@ -143,6 +143,14 @@ impl<M: Machine> Checks<M> {
         let before = View { last: disk, ..fresh.view };
         (watched.view, watched.machine, watched.contact) = (view, view.applied, fresh.contact);
         (watched.inflight, watched.largest_batch) = (fresh.inflight, 0);
+        if let Some(crashed) = watched.crashed {
+            let (down, timeout) = (at.since(crashed), self.settings.election_timeout);
+            if down <= timeout {
+                self.coverage.note(Situation::QuickRestart);
+            } else if down.0 > timeout.0.saturating_mul(3) {
+                self.coverage.note(Situation::LateRestart);
+            }
+        }
         self.windows[place * nodes..(place + 1) * nodes].iter_mut().for_each(Window::forget);
         self.check_restart(at, place, disk)?;
         self.take_view(at, place, &before, raft)?;

@@ -1,10 +1,11 @@
 //! `raft-core` under the simulator: every input, effect and message in the simulator's vocabulary.
 
 use raft_core::{
-    Apply, Ballot, Effect, Effects, Entry, Envelope, Instant, LogIndex, Membership, Message, Node,
-    Persist, Request, Settings, Start, Write,
+    AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope, Instant, LogIndex,
+    Membership, Message, Node, NodeId, Persist, Request, Settings, Start, Term, WireVersion, Write,
 };
 
+use crate::draw::Draw;
 use crate::plan::MessageKind;
 use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, View};
 
@@ -99,6 +100,37 @@ impl Raft for Node {
             claim,
         }
     }
+
+    fn malformed(envelope: &Envelope, draw: &mut Draw) -> Option<Envelope> {
+        let mut envelope = envelope.clone();
+        spoil(&mut envelope, draw);
+        Some(envelope)
+    }
+}
+
+/// A million entries further than anybody's log reaches.
+const FAR: usize = 1_000_000;
+
+/// Makes one field of a message impossible.
+fn spoil(envelope: &mut Envelope, draw: &mut Draw) {
+    let far = |index: LogIndex| index.advanced(FAR);
+    match draw.below(10) {
+        0 => envelope.term = Term::ZERO,
+        1 => envelope.term = Term(u64::MAX),
+        2 => envelope.from = envelope.to,
+        3 => envelope.to = NodeId(envelope.to.0 + 100),
+        4 => envelope.cluster = ClusterId(envelope.cluster.0 + 1),
+        5 => envelope.version = WireVersion(envelope.version.0 + 1),
+        _ => match &mut envelope.message {
+            Message::RequestPreVote { last } | Message::RequestVote { last } => {
+                last.term = Term(envelope.term.0 + 1);
+            }
+            Message::AppendEntries(append) => append.previous.term = Term(envelope.term.0 + 1),
+            Message::AppendReply(AppendReply::Accepted { matched }) => *matched = far(*matched),
+            Message::Heartbeat { commit, .. } => *commit = far(*commit),
+            _ => envelope.term = Term::ZERO,
+        },
+    }
 }
 
 fn says(message: &Message) -> (MessageKind, Claim) {
@@ -121,10 +153,10 @@ fn says(message: &Message) -> (MessageKind, Claim) {
             };
             (MessageKind::AppendEntries, claim)
         }
-        Message::AppendReply(raft_core::AppendReply::Accepted { matched }) => {
+        Message::AppendReply(AppendReply::Accepted { matched }) => {
             (MessageKind::AppendReply, Claim::Acknowledge { matched: *matched })
         }
-        Message::AppendReply(raft_core::AppendReply::Mismatch { .. }) => {
+        Message::AppendReply(AppendReply::Mismatch { .. }) => {
             (MessageKind::AppendReply, Claim::Answer)
         }
         Message::Heartbeat { commit, .. } => {

@@ -65,7 +65,7 @@ impl Draw {
         let (low, high) = (low.max(1), high.max(low).max(1));
         let octaves = u64::from(high.ilog2() - low.ilog2());
         let octave = self.below(octaves + 1);
-        let start = low.checked_shl(octave as u32).unwrap_or(high).min(high);
+        let start = low.saturating_mul(1 << octave).min(high);
         let end = start.saturating_mul(2).min(high);
         self.between(start, end)
     }
@@ -75,7 +75,8 @@ impl Draw {
     /// # Panics
     /// When there is none.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        &choices[self.below(choices.len() as u64) as usize]
+        let place = self.below(choices.len() as u64);
+        &choices[usize::try_from(place).expect("a place in a slice fits its index")]
     }
 }
 

@@ -141,6 +141,7 @@ mod tests {
             slow: Rare { per_million: 50_000, takes: Span::new(100_000, 900_000) },
             loss_per_million: 200_000,
             duplicate_per_million: 100_000,
+            malformed_per_million: 0,
             order: Order::Any,
         }
     }

@@ -38,4 +38,6 @@ mod testing;
 #[cfg(feature = "command")]
 pub mod command;
 
+pub use draw::Draw;
+pub use machine::Machine;
 pub use testing::{Check, check};

@@ -50,9 +50,8 @@ pub fn check<M: Machine>(history: &History, budget: u64) -> (Finding, Searches) 
     let mut finding = Finding::Linearizable;
     for part in parts::<M>(history) {
         searches.searched += 1;
-        let left = budget.saturating_sub(searches.states);
-        let (outcome, states) = Search::<M>::new(&part).run(left);
-        searches.states += states;
+        let outcome =
+            search::<M>(&part, budget.saturating_sub(searches.states), &mut searches.states);
         match outcome {
             Finding::Linearizable => {}
             Finding::Inconclusive => {
@@ -63,6 +62,29 @@ pub fn check<M: Machine>(history: &History, budget: u64) -> (Finding, Searches) 
         }
     }
     (finding, searches)
+}
+
+/// How many open operations may follow each other, at each attempt. Nearly always what took effect is seen by the
+/// next known operation, and a small bound keeps wrong turns short. Only the last attempt can find that
+/// there is no order.
+const STREAKS: [u32; 3] = [1, 2, u32::MAX];
+
+/// Searches one part; adds to `states` what was visited.
+fn search<M: Machine>(part: &[&Operation], budget: u64, states: &mut u64) -> Finding {
+    let end = states.saturating_add(budget);
+    for streak in STREAKS {
+        let left = end.saturating_sub(*states);
+        let search = Search::<M>::new(part, streak);
+        let is_complete = search.is_complete();
+        // Half of what is left, so that the last attempt has its share.
+        let share = if is_complete { left } else { left / 2 };
+        let (finding, visited) = search.run(share);
+        *states += visited;
+        if finding == Finding::Linearizable || is_complete {
+            return finding;
+        }
+    }
+    Finding::Inconclusive
 }
 
 /// The operations that may have taken effect, by partition.
@@ -129,6 +151,7 @@ enum Cursor {
 struct Frame<M> {
     step: Step,
     before: M,
+    streak: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -149,6 +172,9 @@ struct Search<'a, M> {
     set: u64,
     visited: BTreeSet<(u64, u64)>,
     placed: u64,
+    /// How many open operations were placed since the last known one, and how many may be.
+    streak: u32,
+    max_streak: u32,
     furthest: Option<Stuck>,
 }
 
@@ -159,7 +185,7 @@ enum Placed {
 }
 
 impl<'a, M: Machine> Search<'a, M> {
-    fn new(part: &[&'a Operation]) -> Self {
+    fn new(part: &[&'a Operation], max_streak: u32) -> Self {
         let (mut known, mut open, mut order) = (Vec::new(), Vec::new(), Vec::new());
         for operation in part {
             let command = &operation.command;
@@ -191,8 +217,15 @@ impl<'a, M: Machine> Search<'a, M> {
             set: 0,
             visited: BTreeSet::new(),
             placed: 0,
+            streak: 0,
+            max_streak,
             furthest: None,
         }
+    }
+
+    /// Whether the bound on streaks excludes nothing.
+    fn is_complete(&self) -> bool {
+        u64::from(self.max_streak) >= self.open.len() as u64
     }
 
     /// Depth first: known operations in the order of their calls, then open ones; back when neither fits.
@@ -216,7 +249,7 @@ impl<'a, M: Machine> Search<'a, M> {
                     }
                 },
                 Cursor::Open { place, deadline } => match self.open.get(place) {
-                    Some(open) if open.call < deadline => {
+                    Some(open) if open.call < deadline && self.streak < self.max_streak => {
                         states += u64::from(self.taken[place] == Placed::No);
                         self.try_open(place, deadline)
                     }
@@ -239,7 +272,8 @@ impl<'a, M: Machine> Search<'a, M> {
             return Cursor::Event(self.events[slot].next);
         }
         let before = std::mem::replace(&mut self.state, next);
-        self.frames.push(Frame { step: Step::Known { slot }, before });
+        self.frames.push(Frame { step: Step::Known { slot }, before, streak: self.streak });
+        self.streak = 0;
         self.set = set;
         self.placed += 1;
         self.lift(slot);
@@ -260,7 +294,12 @@ impl<'a, M: Machine> Search<'a, M> {
             return later;
         }
         let before = std::mem::replace(&mut self.state, next);
-        self.frames.push(Frame { step: Step::Open { place, deadline }, before });
+        self.frames.push(Frame {
+            step: Step::Open { place, deadline },
+            before,
+            streak: self.streak,
+        });
+        self.streak += 1;
         self.set = set;
         self.taken[place] = Placed::Yes;
         Cursor::Event(self.events[0].next)
@@ -268,8 +307,8 @@ impl<'a, M: Machine> Search<'a, M> {
 
     /// Takes the last step back and says what to try instead.
     fn back(&mut self) -> Option<Cursor> {
-        let Frame { step, before } = self.frames.pop()?;
-        self.state = before;
+        let Frame { step, before, streak } = self.frames.pop()?;
+        (self.state, self.streak) = (before, streak);
         Some(match step {
             Step::Known { slot } => {
                 self.unlift(slot);

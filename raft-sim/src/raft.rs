@@ -1,16 +1,18 @@
 //! The Raft under test, as the simulator sees it.
 //!
-//! The simulator knows Raft through this trait alone. `raft-core` implements it in
-//! [`core_adapter`](crate::core_adapter); an adapter for another implementation translates to the same
+//! The simulator knows Raft through this trait alone. `raft-core`'s [`Node`](raft_core::Node) implements it
+//! (`core_adapter.rs`); an adapter for another implementation translates to the same
 //! vocabulary (terms, positions, entries, writes), which is taken from `raft-core`'s data types.
 
 use std::fmt;
 
 use bytes::Bytes;
 use raft_core::{
-    Entry, Instant, LogIndex, LogPosition, Membership, NodeId, Reply, RequestId, Role, Settings, Start,
-    Term, Write,
+    Entry, Instant, LogIndex, LogPosition, Membership, NodeId, Reply, RequestId, Role, Settings,
+    Start, Term, Write,
 };
+
+use crate::draw::Draw;
 
 /// An implementation of Raft that can be driven step by step.
 pub trait Raft: Sized {
@@ -66,6 +68,12 @@ pub trait Raft: Sized {
 
     /// What a message says, as far as checks and faults need to know.
     fn facts(message: &Self::Message) -> Facts;
+
+    /// A message like this one that no correct peer sends: whoever receives it must reject it and stay as
+    /// it was. `None` if the adapter knows none.
+    fn malformed(_message: &Self::Message, _draw: &mut Draw) -> Option<Self::Message> {
+        None
+    }
 }
 
 /// One thing that happens to a node. Mirrors [`raft_core::Input`].

@@ -51,6 +51,8 @@ pub struct Statistics {
     pub lost: u64,
     /// Messages that the network repeated.
     pub duplicated: u64,
+    /// Malformed messages that arrived, and had to be rejected.
+    pub malformed: u64,
     /// Writes that became durable.
     pub writes: u64,
     /// Crashes, whatever the fault that made them.
@@ -91,6 +93,7 @@ impl Statistics {
         self.delivered += other.delivered;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
+        self.malformed += other.malformed;
         self.writes += other.writes;
         self.crashes += other.crashes;
         self.restarts += other.restarts;

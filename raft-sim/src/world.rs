@@ -87,11 +87,13 @@ struct Flight<R: Raft> {
     edition: Edition,
 }
 
-/// Whether a message is the one that was sent or the network's repetition of it.
+/// Whether a message is the one that was sent or something that the network made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Edition {
     First,
     Repeated,
+    /// No correct peer sends it.
+    Malformed,
 }
 
 /// Whether a run has ended.

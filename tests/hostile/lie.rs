@@ -47,7 +47,7 @@ pub(crate) fn lie() -> impl Strategy<Value = Lie> {
     let values = proptest::array::uniform7(value());
     let invented = (any::<usize>(), 0..KINDS, values)
         .prop_map(|(to, kind, values)| Lie::Invented { to, kind, values });
-    prop_oneof![mutated, invented]
+    prop_oneof![2 => mutated, 1 => invented]
 }
 
 /// Changes one field of a message, if the value is another one.

@@ -284,7 +284,7 @@ fn fine_point_11_a_commit_index_causes_no_write() {
     cluster.pass(Ticks(3 * E.0));
     let writes = |cluster: &Cluster| {
         let wrote = |happened: &Happened| match happened {
-            Happened::Wrote(write) => Some(write.clone()),
+            Happened::Wrote { write, .. } => Some(write.clone()),
             _ => None,
         };
         cluster.journal.iter().filter_map(|(_, happened)| wrote(happened)).collect::<Vec<_>>()

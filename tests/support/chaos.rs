@@ -69,7 +69,7 @@ impl Chaos {
             74..84 => self.propose(),
             84..95 => self.disk(),
             95..97 => self.crash_or_restart(),
-            97 => self.cut_or_heal(),
+            97..99 => self.cut_or_heal(),
             _ => self.machine(),
         }
     }
@@ -141,7 +141,7 @@ impl Chaos {
         let host = &self.cluster.hosts[&id];
         if host.node.is_none() {
             self.cluster.restart(id);
-        } else if self.dice.one_in(2) {
+        } else if self.dice.one_in(8) {
             let parts = host.writing.as_ref().map_or(0, |(_, write)| disk::parts(write));
             let kept = self.dice.below(parts + 1);
             self.cluster.crash_keeping(id, kept);
@@ -151,7 +151,7 @@ impl Chaos {
     fn cut_or_heal(&mut self) {
         let (one, other) = (self.node(), self.node());
         match self.dice.below(6) {
-            0 => self.cluster.isolate(one),
+            0 => self.cluster.isolate(self.cluster.leader().unwrap_or(one)),
             1 => self.cluster.cut(one, other),
             2 => drop(self.cluster.cut.insert((one, other))),
             _ => self.cluster.heal(),

@@ -53,7 +53,7 @@ pub(crate) enum Pace {
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
     Given(RecordedStep),
-    Wrote(Write),
+    Wrote { onto: Disk, write: Write },
     Sent(Envelope),
     Applied(Vec<LogPosition>),
     Replied(Reply),
@@ -379,6 +379,7 @@ impl Cluster {
             Effect::Persist(persist) => {
                 let (number, write) = (persist.number(), persist.write().clone());
                 let host = self.host(id);
+                let onto = host.disk.clone();
                 assert!(host.writing.is_none(), "one write is under way at a time");
                 let follows = if host.disk_pace == Pace::Prompt {
                     host.disk.write(&write);
@@ -387,7 +388,7 @@ impl Cluster {
                     host.writing = Some((number, write.clone()));
                     None
                 };
-                (Happened::Wrote(write), follows)
+                (Happened::Wrote { onto, write }, follows)
             }
             Effect::Send(envelope) => {
                 self.hosts[&id].disk.check_promise(&envelope);

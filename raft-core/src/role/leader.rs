@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use super::forwards::Forwards;
 use crate::effect::{Effects, StepDown};
-use crate::entry::{Entry, Origin, Payload};
-use crate::log::Limits;
+use crate::entry::{Entries, Entry, Origin, Payload};
+use crate::log::{Limits, Log};
 use crate::message::{AppendEntries, AppendReply, Message};
 use crate::progress::{Allowance, Progress};
 use crate::replica::Replica;
@@ -162,8 +162,9 @@ impl Leader {
     /// Commits what a quorum holds, and sends everyone what it lacks.
     pub(crate) fn settle(&mut self, replica: &mut Replica, effects: &mut Effects) {
         self.advance_commit(replica);
+        let mut batch = LastBatch::default();
         for (id, progress) in &mut self.peers {
-            send_entries(replica, *id, progress, effects);
+            send_entries(replica, *id, progress, &mut batch, effects);
             if progress.awaits_commit(replica.log.commit()) {
                 send_heartbeat(replica, *id, progress, self.round, effects);
             }
@@ -213,9 +214,35 @@ impl Leader {
     }
 }
 
+/// The batch that was made last: peers that lack the same entries share it.
+#[derive(Debug, Default)]
+struct LastBatch(Option<(LogIndex, Limits, Entries)>);
+
+impl LastBatch {
+    /// The entries after `after`, made anew unless the last batch is just that.
+    fn take(&mut self, log: &Log, after: LogIndex, limits: Limits) -> Entries {
+        match &self.0 {
+            Some((index, within, entries)) if (*index, *within) == (after, limits) => {
+                entries.clone()
+            }
+            _ => {
+                let entries = log.batch_after(after, limits);
+                self.0 = Some((after, limits, entries.clone()));
+                entries
+            }
+        }
+    }
+}
+
 /// Sends as many entries as the peer's allowance permits, the first batch of them to a peer that is
 /// probed.
-fn send_entries(replica: &mut Replica, to: NodeId, progress: &mut Progress, effects: &mut Effects) {
+fn send_entries(
+    replica: &mut Replica,
+    to: NodeId,
+    progress: &mut Progress,
+    batch: &mut LastBatch,
+    effects: &mut Effects,
+) {
     loop {
         let last = replica.log.last_index();
         let following = replica.log.entry(progress.next()).map(Entry::size);
@@ -234,7 +261,7 @@ fn send_entries(replica: &mut Replica, to: NodeId, progress: &mut Progress, effe
         let limits = Limits { until, bytes: bytes.unwrap_or(0), entries };
         let append = AppendEntries {
             previous: LogPosition::new(term, index),
-            entries: replica.log.batch_after(index, limits),
+            entries: batch.take(&replica.log, index, limits),
             commit: replica.log.commit(),
         };
         progress.tell(append.commit.min(append.last_index()));

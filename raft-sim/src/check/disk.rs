@@ -44,7 +44,7 @@ impl<M: Machine> Checks<M> {
             self.pending = result.and_then(|()| self.check_durability(at, node)).err();
         }
         let watched = &mut self.nodes[place];
-        (watched.power, watched.outstanding) = (Power::Off, None);
+        (watched.power, watched.outstanding, watched.crashed) = (Power::Off, None, Some(at));
         let running = self.running();
         let loss = match running {
             0 if self.nodes.len() > 1 => Loss::Everyone,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use raft_core::{HardState, LogIndex, LogPosition, Membership, NodeId, Role, Term, Write};
+use raft_core::{HardState, Instant, LogIndex, LogPosition, Membership, NodeId, Role, Term, Write};
 
 use super::contact::Contact;
 use super::mirror::Mirror;
@@ -57,6 +57,8 @@ pub(crate) struct Watched {
     pub(crate) votes_sent: Ordered<Term, NodeId>,
     /// Up to here `disk` equals the committed log. May be raised at any time, see `raise_agreement`.
     pub(crate) agreed: LogIndex,
+    /// When it crashed last, if it did.
+    pub(crate) crashed: Option<Instant>,
     /// The write it waits for, until that is durable.
     pub(crate) outstanding: Option<Size>,
     /// Up to here its machine has been given entries.
@@ -92,6 +94,7 @@ impl Watched {
             votes_on_disk: Ordered::default(),
             votes_sent: Ordered::default(),
             agreed: LogIndex::ZERO,
+            crashed: None,
             outstanding: None,
             machine: LogIndex::ZERO,
             led: Term::ZERO,

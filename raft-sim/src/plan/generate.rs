@@ -78,6 +78,7 @@ enum Item {
     Loss = 23,
     Duplicates = 24,
     Order = 25,
+    Malformed = 26,
     Write = 30,
     SlowWrites = 31,
     Receipt = 32,
@@ -166,6 +167,7 @@ fn calm(seed: u64) -> Plan {
         slow: Rare::NEVER,
         loss_per_million: 0,
         duplicate_per_million: 0,
+        malformed_per_million: 0,
         ..plan.network
     };
     plan.disk = DiskProfile {
@@ -198,6 +200,7 @@ fn bench(seed: u64) -> Plan {
             slow: Rare::NEVER,
             loss_per_million: 0,
             duplicate_per_million: 0,
+            malformed_per_million: 0,
             order: Order::Kept,
         },
         disk: DiskProfile {

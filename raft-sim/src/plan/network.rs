@@ -78,6 +78,9 @@ pub struct Network {
     pub loss_per_million: u32,
     /// How many in a million arrive twice.
     pub duplicate_per_million: u32,
+    /// How many in a million are followed by a version that no correct peer sends, and that must be
+    /// rejected.
+    pub malformed_per_million: u32,
     /// Whether messages of a link can overtake each other.
     pub order: Order,
 }

@@ -70,6 +70,7 @@ impl Plan {
         rare("network.slow", self.network.slow)?;
         share("network.loss_per_million", self.network.loss_per_million)?;
         share("network.duplicate_per_million", self.network.duplicate_per_million)?;
+        share("network.malformed_per_million", self.network.malformed_per_million)?;
         span("disk.write", self.disk.write)?;
         rare("disk.slow", self.disk.slow)?;
         span("disk.receipt", self.disk.receipt)?;

@@ -147,7 +147,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 client.command.is_some()
                     || self.statistics.operations_begun < self.plan.workload.operations
             }
-            Stage::Gathering | Stage::Settling | Stage::Watching { .. } => true,
+            Stage::Gathering | Stage::Settling { .. } | Stage::Watching { .. } => true,
             // A node that is far behind may only just keep up with a load; now it must catch up.
             Stage::Probing | Stage::Converging | Stage::Over => false,
         }

@@ -185,6 +185,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let life = self.hosts[node].life();
         let sent = self.now;
+        if self.plan.network.malformed_per_million > 0 {
+            self.send_malformed(node, to, &message, leaves);
+        }
         match carriage {
             Carriage::Lost => self.lose(facts, Loss::Fate),
             Carriage::Once(arrives) => {
@@ -211,6 +214,24 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             }
         }
         Ok(())
+    }
+
+    /// Lets a message be followed by a version that must be rejected, now and then.
+    fn send_malformed(&mut self, node: usize, to: usize, message: &R::Message, leaves: u64) {
+        let number = self.hosts[node].number();
+        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 2]);
+        if !draw.chance(self.plan.network.malformed_per_million) {
+            return;
+        }
+        if let Some(message) = R::malformed(message, &mut draw) {
+            // It travels under the true address, whatever it says.
+            let told = R::facts(&message);
+            let facts = Facts { from: self.id(node), to: self.id(to), ..told };
+            let life = self.hosts[node].life();
+            let arrives = leaves + self.plan.network.delay.draw(&mut draw.fork(1));
+            let edition = Edition::Malformed;
+            self.launch(arrives, Flight { message, facts, sent: self.now, leaves, life, edition });
+        }
     }
 
     fn launch(&mut self, arrives: u64, flight: Flight<R>) {
@@ -243,6 +264,12 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if let Some(loss) = loss {
             self.lose(facts, loss);
             return Ok(());
+        }
+        if edition == Edition::Malformed {
+            self.statistics.malformed += 1;
+            self.digest_arrival(&facts);
+            self.tell(TraceEvent::Malformed { to: self.id(to), facts });
+            return self.step(to, Input::Receive(message), Cause::Arrival);
         }
         self.statistics.delivered += 1;
         if edition == Edition::Repeated {

@@ -86,6 +86,13 @@ pub enum TraceEvent<'a> {
         /// When it was sent.
         sent: Instant,
     },
+    /// A malformed message arrived: the receiver must reject it.
+    Malformed {
+        /// Whom it was sent to.
+        to: NodeId,
+        /// What it says.
+        facts: Facts,
+    },
     /// A write was handed to the disk.
     Submitted {
         /// The node.

@@ -98,6 +98,7 @@ fn a_total_loss_of_power_is_recovered_from() {
         scene.crash(node, &Write::default());
     }
     for node in 1..=3 {
+        scene.now += if node == 3 { 4 * settings().election_timeout.0 } else { 0 };
         scene.start(node).expect("sound");
     }
     scene.elect(3, 2, &[1, 2]).expect("sound");
@@ -107,10 +108,9 @@ fn a_total_loss_of_power_is_recovered_from() {
     }
     scene.commit(3, 4).expect("sound");
     let count = |situation| scene.checks.coverage.count(situation);
-    assert_eq!(
-        (count(Situation::TotalLossRecovered), count(Situation::MajorityLossRecovered)),
-        (1, 0)
-    );
+    let recovered = [Situation::TotalLossRecovered, Situation::MajorityLossRecovered];
+    assert_eq!(recovered.map(count), [1, 0]);
+    assert_eq!([Situation::QuickRestart, Situation::LateRestart].map(count), [2, 1]);
 }
 
 /// Goal: a node that comes back with less than its disk holds fires.

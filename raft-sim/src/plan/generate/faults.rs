@@ -34,13 +34,15 @@ struct Style {
 }
 
 /// The sorts of episodes, each as often as it is listed.
-const EPISODES: [Episode; 10] = [
+const EPISODES: [Episode; 12] = [
     Episode::Single,
     Episode::Single,
     Episode::Single,
     Episode::Storm,
     Episode::Storm,
     Episode::Storm,
+    Episode::Rivals,
+    Episode::Rivals,
     Episode::Winners,
     Episode::HeldBack,
     Episode::HeldBack,
@@ -54,6 +56,8 @@ enum Episode {
     Single,
     /// Several in quick succession, all at whoever leads.
     Storm,
+    /// One leader after the other is left with too few followers to commit anything.
+    Rivals,
     /// The winners of some elections crash as they win.
     Winners,
     /// Messages are held back while the leader is lost.
@@ -121,6 +125,7 @@ fn episode(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFault>
             at
         }
         Episode::Storm => storm(style, draw, at, faults),
+        Episode::Rivals => rivals(style, draw, at, faults),
         Episode::Winners => winners(style, draw, at, faults),
         Episode::HeldBack => held_back(style, draw, at, faults),
         Episode::Bounce => bounce(style, draw, at, faults),
@@ -140,6 +145,25 @@ fn storm(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFaul
         faults
             .push(TimedFault { at: Instant(at), fault: fault(style, draw, kind, Target::Leader) });
         at += step(style, draw);
+    }
+    at
+}
+
+fn rivals(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFault>) -> u64 {
+    let minority = u64::from(style.nodes.saturating_sub(1) / 2).max(1);
+    for _ in 0..draw.between(2, 5) {
+        let size = u32::try_from(draw.between(1, minority)).unwrap_or(1);
+        // Long enough for a rival to be elected, and over about when the rival is cut off in turn.
+        let gap = draw.between(style.election, style.election * 4);
+        let lasts = Ticks(gap * draw.between(40, 110) / 100);
+        let cut = Cut::Split { target: Target::Leader, size, way: Way::Both };
+        let fault = if percent(draw, 75) {
+            Fault::Cut { cut, lasts }
+        } else {
+            crash(style, draw, Target::Leader, CrashPoint::PartSent)
+        };
+        faults.push(TimedFault { at: Instant(at), fault });
+        at += gap;
     }
     at
 }
@@ -170,6 +194,15 @@ fn held_back(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFaul
     let kind = *draw.pick(&style.kinds);
     faults.push(TimedFault { at: Instant(soon), fault: fault(style, draw, kind, Target::Leader) });
     at + lasts / 2
+}
+
+/// Any kind, those of elections more often: there are few of them, and each counts.
+fn held_kind(draw: &mut Draw) -> MessageKind {
+    if percent(draw, 40) {
+        *draw.pick(&[MessageKind::RequestVote, MessageKind::VoteReply, MessageKind::PreVoteReply])
+    } else {
+        *draw.pick(&MessageKind::ALL)
+    }
 }
 
 fn bounce(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFault>) -> u64 {
@@ -226,7 +259,7 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
             }
         }
         FaultKind::Hold => Fault::Hold {
-            kind: *draw.pick(&MessageKind::ALL),
+            kind: held_kind(draw),
             from: Some(target),
             lasts: Ticks(draw.log_uniform(election / 2, election * 6)),
         },
@@ -275,7 +308,7 @@ fn cut(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Cut {
 fn static_cut(source: Source, nodes: u32, settings: &PlanSettings) -> Option<StaticCut> {
     let mut draw = source.of(Item::StaticCut);
     let safeguards = [settings.pre_vote, settings.check_quorum, settings.stickiness];
-    if !percent(&mut draw, 40) || nodes < 3 || !safeguards.iter().all(|toggle| toggle.is_on()) {
+    if !percent(&mut draw, 50) || nodes < 3 || !safeguards.iter().all(|toggle| toggle.is_on()) {
         return None;
     }
     let target = *draw.pick(&[Target::Leader, Target::Leader, Target::Follower]);

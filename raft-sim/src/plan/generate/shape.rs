@@ -95,6 +95,7 @@ pub(super) fn network(source: Source, settings: &PlanSettings) -> Network {
         slow,
         loss_per_million: sometimes(source.of(Item::Loss), 50, 1_000, 100_000),
         duplicate_per_million: sometimes(source.of(Item::Duplicates), 50, 1_000, 100_000),
+        malformed_per_million: sometimes(source.of(Item::Malformed), 30, 1_000, 30_000),
         order: if percent(&mut source.of(Item::Order), 35) { Order::Kept } else { Order::Any },
     }
 }

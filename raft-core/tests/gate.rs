@@ -1,0 +1,248 @@
+//! Goal: each reason for which a message is rejected, with a message that it applies to; none of them changes
+//! the node.
+
+use raft_core::{
+    AppendEntries, AppendReply, Ballot, Bootstrap, ClusterId, Effect, Effects, Entry, Envelope,
+    Incarnation, Input, Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, Payload,
+    Refusal, Rejection, Role, Round, Settings, Term, WireVersion,
+};
+
+const ME: NodeId = NodeId(1);
+const PEER: NodeId = NodeId(2);
+const OTHER: NodeId = NodeId(3);
+const NOW: Instant = Instant(5_000);
+
+/// Steps, with a disk and a machine that work at once. Messages go nowhere.
+fn step(node: &mut Node, input: Input) {
+    let mut effects = Effects::new();
+    node.step(NOW, input, &mut effects);
+    while let Some(effect) = effects.pop() {
+        match effect {
+            Effect::Persist(persist) => {
+                node.step(NOW, Input::Persisted(persist.done()), &mut effects);
+            }
+            Effect::Apply(apply) => node.step(NOW, Input::Applied(apply.done()), &mut effects),
+            Effect::Send(_) | Effect::Reply(_) | Effect::Event(_) => {}
+        }
+    }
+}
+
+fn follower() -> Node {
+    let config = Settings::new(ClusterId(1), ME).validate().expect("the defaults are sound");
+    let membership = Membership::of_voters([ME, PEER, OTHER]).expect("there are voters");
+    let mut node = Node::new(config, Bootstrap { membership }, NOW).expect("a founder");
+    step(&mut node, Input::Tick);
+    node
+}
+
+/// Leads term 1, with its blank entry at index 1.
+fn leader() -> Node {
+    let mut node = follower();
+    step(&mut node, Input::Campaign);
+    let ballot = Ballot::Granted;
+    receive(&mut node, envelope(0, Message::PreVoteReply { campaign: Term(1), ballot }));
+    receive(&mut node, envelope(1, Message::VoteReply { ballot }));
+    assert_eq!((node.role(), node.term()), (Role::Leader, Term(1)));
+    step(&mut node, Input::Tick);
+    node
+}
+
+/// Follows `PEER` in term 2, with entries of terms 1, 1 and 2, of which two are committed.
+fn replicated() -> Node {
+    let mut node = follower();
+    receive(&mut node, envelope(2, append(at(0, 0), &[1, 1, 2], 2)));
+    assert_eq!((node.last(), node.commit()), (at(2, 3), LogIndex(2)));
+    node
+}
+
+fn at(term: u64, index: u64) -> LogPosition {
+    LogPosition::new(Term(term), LogIndex(index))
+}
+
+fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Message {
+    let entry = |term: &u64| Entry { term: Term(*term), payload: Payload::Blank };
+    let entries = terms.iter().map(entry).collect();
+    Message::AppendEntries(AppendEntries { previous, entries, commit: LogIndex(commit) })
+}
+
+fn envelope(term: u64, message: Message) -> Envelope {
+    Envelope {
+        version: WireVersion::CURRENT,
+        cluster: ClusterId(1),
+        from: PEER,
+        to: ME,
+        term: Term(term),
+        message,
+    }
+}
+
+fn receive(node: &mut Node, envelope: Envelope) {
+    step(node, Input::Receive(envelope));
+}
+
+fn rejects(node: &Node, envelope: &Envelope, reason: Rejection) {
+    let mut after = node.clone();
+    receive(&mut after, envelope.clone());
+    let counted = after.status().rejections.count(reason) - node.status().rejections.count(reason);
+    assert_eq!(counted, 1, "{reason:?}: {:?} of {envelope:?}", after.status().rejections);
+    assert!(after.equals_but_for_rejections(node), "{reason:?} leaves a trace: {envelope:?}");
+}
+
+fn accepts(node: &Node, envelope: &Envelope) {
+    let mut after = node.clone();
+    receive(&mut after, envelope.clone());
+    assert_eq!(after.status().rejections, node.status().rejections, "{envelope:?}");
+}
+
+#[test]
+fn envelopes() {
+    let genuine = envelope(9, Message::StaleTerm);
+    accepts(&follower(), &genuine);
+    let version = WireVersion(genuine.version.0 + 1);
+    rejects(&follower(), &Envelope { version, ..genuine.clone() }, Rejection::WireVersion);
+    let cluster = ClusterId(2);
+    rejects(&follower(), &Envelope { cluster, ..genuine.clone() }, Rejection::Cluster);
+    rejects(&follower(), &Envelope { to: OTHER, ..genuine.clone() }, Rejection::Recipient);
+    rejects(&follower(), &Envelope { from: ME, ..genuine }, Rejection::FromSelf);
+}
+
+#[test]
+fn terms_out_of_range() {
+    let beyond = Term::MAX.0 + 1;
+    let (incarnation, sequence) = (Incarnation(1), 1);
+    let of_term_zero = [
+        Message::RequestVote { last: LogPosition::ZERO },
+        Message::VoteReply { ballot: Ballot::Granted },
+        append(at(0, 0), &[], 0),
+        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(0) }),
+        Message::Heartbeat { commit: LogIndex(0), round: Round(1) },
+        Message::HeartbeatReply { round: Round(1) },
+        Message::StaleTerm,
+        Message::ForwardProposal { incarnation, sequence, data: "x".into() },
+        Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
+    ];
+    for message in of_term_zero {
+        rejects(&follower(), &envelope(beyond, message.clone()), Rejection::TermRange);
+        rejects(&follower(), &envelope(0, message), Rejection::TermRange);
+    }
+    for campaign in [Term(0), Term(beyond)] {
+        let reply = Message::PreVoteReply { campaign, ballot: Ballot::Granted };
+        rejects(&follower(), &envelope(1, reply), Rejection::TermRange);
+    }
+    accepts(&follower(), &envelope(0, Message::RequestPreVote { last: LogPosition::ZERO }));
+    accepts(&follower(), &envelope(Term::MAX.0, Message::StaleTerm));
+}
+
+#[test]
+fn indexes_out_of_range() {
+    let beyond = LogIndex::MAX.0 + 1;
+    let messages = [
+        Message::RequestPreVote { last: at(1, beyond) },
+        Message::RequestVote { last: at(1, beyond) },
+        append(at(1, beyond), &[], 0),
+        append(at(1, beyond - 1), &[1], 0),
+        append(at(0, 0), &[], beyond),
+        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(beyond) }),
+        Message::Heartbeat { commit: LogIndex(u64::MAX), round: Round(1) },
+    ];
+    for message in messages {
+        rejects(&follower(), &envelope(2, message), Rejection::IndexRange);
+    }
+}
+
+#[test]
+fn impossible_positions() {
+    let mismatch =
+        |refused, hint| Message::AppendReply(AppendReply::Mismatch { refused, hint });
+    let messages = [
+        Message::RequestPreVote { last: at(3, 1) },
+        Message::RequestPreVote { last: at(1, 0) },
+        Message::RequestVote { last: at(0, 1) },
+        Message::RequestVote { last: at(2, 5) },
+        append(at(3, 1), &[], 0),
+        append(at(0, 1), &[1], 0),
+        mismatch(at(1, 2), at(1, 3)),
+        mismatch(at(1, 2), at(2, 1)),
+        mismatch(at(1, 0), at(0, 0)),
+    ];
+    for message in messages {
+        rejects(&follower(), &envelope(2, message), Rejection::Position);
+    }
+}
+
+#[test]
+fn entries_with_impossible_terms() {
+    for (previous, terms) in
+        [(at(0, 0), &[2, 1][..]), (at(0, 0), &[3]), (at(2, 1), &[1]), (at(0, 0), &[0])]
+    {
+        rejects(&follower(), &envelope(2, append(previous, terms, 0)), Rejection::EntryTerms);
+    }
+}
+
+#[test]
+fn acknowledgements_of_nothing() {
+    let accepted = |matched| {
+        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) })
+    };
+    accepts(&leader(), &envelope(1, accepted(1)));
+    rejects(&leader(), &envelope(1, accepted(2)), Rejection::MatchBeyondLast);
+    let hint = LogPosition::ZERO;
+    let never_sent = AppendReply::Mismatch { refused: at(1, 7), hint };
+    rejects(&leader(), &envelope(1, Message::AppendReply(never_sent)), Rejection::Unasked);
+    rejects(&leader(), &envelope(1, Message::HeartbeatReply { round: Round(99) }), Rejection::Unasked);
+}
+
+#[test]
+fn answers_to_questions_that_were_not_asked() {
+    let ballot = Ballot::Granted;
+    for later in [
+        Message::VoteReply { ballot },
+        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(0) }),
+        Message::HeartbeatReply { round: Round(0) },
+    ] {
+        rejects(&leader(), &envelope(2, later), Rejection::Unasked);
+    }
+    let pre_vote = Message::PreVoteReply { campaign: Term(4), ballot };
+    rejects(&follower(), &envelope(2, pre_vote), Rejection::Unasked);
+    for (incarnation, sequence) in [(1, 0), (1, 1), (2, 1)] {
+        let incarnation = Incarnation(incarnation);
+        let refused = Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy };
+        rejects(&replicated(), &envelope(2, refused), Rejection::Unasked);
+    }
+}
+
+#[test]
+fn a_second_leader() {
+    let heartbeat = Message::Heartbeat { commit: LogIndex(0), round: Round(1) };
+    for message in [heartbeat, append(at(0, 0), &[], 0)] {
+        rejects(&leader(), &envelope(1, message.clone()), Rejection::RivalLeader);
+        let rival = Envelope { from: OTHER, ..envelope(2, message) };
+        rejects(&replicated(), &rival, Rejection::RivalLeader);
+    }
+}
+
+#[test]
+fn contradictions_to_what_is_committed() {
+    let node = replicated();
+    for (previous, terms) in [(at(0, 0), &[1, 2][..]), (at(2, 2), &[]), (at(1, 1), &[3])] {
+        let contradiction = envelope(3, append(previous, terms, 0));
+        rejects(&node, &contradiction, Rejection::ContradictsCommitted);
+    }
+    accepts(&node, &envelope(3, append(at(1, 2), &[3], 0)));
+}
+
+#[test]
+fn a_commit_index_beyond_the_log() {
+    let heartbeat = |commit| Message::Heartbeat { commit: LogIndex(commit), round: Round(1) };
+    accepts(&replicated(), &envelope(2, heartbeat(3)));
+    rejects(&replicated(), &envelope(2, heartbeat(4)), Rejection::CommitBeyondLast);
+}
+
+/// Every reason has a sentence that says what to make of it.
+#[test]
+fn reasons_are_sentences() {
+    for reason in Rejection::ALL {
+        let sentence = reason.to_string();
+        assert!(sentence.contains(' ') && sentence.len() > 20, "{reason:?}: {sentence}");
+    }
+}
