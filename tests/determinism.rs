@@ -38,7 +38,10 @@ fn fifty_seeds_have_their_committed_digests() {
         return;
     }
     let differing = found.lines().zip(TABLE.lines()).find(|(found, listed)| found != listed);
-    assert_eq!(differing, None, "a run differs (found, listed); if that is meant, see the head of this file");
+    assert_eq!(
+        differing, None,
+        "a run differs (found, listed); if that is meant, see the head of this file"
+    );
     assert_eq!(found.lines().count(), TABLE.lines().count(), "the table lists other seeds");
 }
 

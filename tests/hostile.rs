@@ -124,7 +124,11 @@ impl Victim {
 }
 
 /// What a lie becomes at this moment: the message and the node it reaches.
-fn tell(lie: &Lie, genuine: &[Envelope], victims: &BTreeMap<NodeId, Victim>) -> Option<(NodeId, Envelope)> {
+fn tell(
+    lie: &Lie,
+    genuine: &[Envelope],
+    victims: &BTreeMap<NodeId, Victim>,
+) -> Option<(NodeId, Envelope)> {
     match lie {
         Lie::Mutated { genuine: place, field, value } => {
             let original = genuine.get(place % genuine.len().max(1))?;
@@ -165,7 +169,8 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
     for (lie, choice) in lies {
         let Some((to, envelope)) = tell(lie, &genuine, &victims) else { continue };
         let Some(victim) = victims.get_mut(&to) else { continue };
-        let (kind, role, before) = (envelope.message.kind(), victim.node.role(), victim.node.last());
+        let (kind, role, before) =
+            (envelope.message.kind(), victim.node.role(), victim.node.last());
         let entries = match &envelope.message {
             Message::AppendEntries(append) => append.entries.len() as u64,
             // A new leader appends a blank entry, and a leader what is forwarded to it.

@@ -12,7 +12,8 @@ use raft_core::{
 };
 use support::chaos::Chaos;
 use support::disk::{self, Disk, entries};
-use support::{E, Happened, N1, N2, N3, at, settings};
+use support::messages::at;
+use support::{E, Happened, N1, N2, N3, settings};
 
 fn founders() -> Membership {
     Membership::of_voters([N1, N2, N3]).expect("there are voters")
@@ -150,11 +151,8 @@ fn a_commit_hint_lets_the_machine_catch_up() {
 /// A torn founding write leaves a disk that was never started; founding again is the way on.
 #[test]
 fn a_torn_founding_write_is_founded_again() {
-    let torn = Restored {
-        hard_state: HardState::default(),
-        entries: Vec::new(),
-        ..three_entries()
-    };
+    let torn =
+        Restored { hard_state: HardState::default(), entries: Vec::new(), ..three_entries() };
     assert_eq!(start(N1, torn).err(), Some(RestoreError::NeverStarted));
     assert!(start(N1, Bootstrap { membership: founders() }).is_ok());
 }
@@ -175,10 +173,7 @@ fn a_node_that_joins_waits() {
 fn three_entries() -> Restored {
     Restored {
         hard_state: HardState { term: Term(2), vote: Some(N2), incarnation: Incarnation(4) },
-        snapshot: SnapshotMeta {
-            position: LogPosition::ZERO,
-            membership: Arc::new(founders()),
-        },
+        snapshot: SnapshotMeta { position: LogPosition::ZERO, membership: Arc::new(founders()) },
         entries: entries(&[1, 2, 2]),
         commit: LogIndex::ZERO,
         applied: LogIndex::ZERO,
@@ -204,7 +199,8 @@ fn an_empty_disk_is_no_restart() {
 
 #[test]
 fn a_stranger_founds_nothing() {
-    let error = start(NodeId(9), Bootstrap { membership: founders() }).expect_err("n9 is no founder");
+    let error =
+        start(NodeId(9), Bootstrap { membership: founders() }).expect_err("n9 is no founder");
     assert_eq!(error, RestoreError::NotAMember { id: NodeId(9) });
     assert!(error.to_string().contains("n9") && error.to_string().contains("founding members"));
 }

@@ -77,7 +77,10 @@ fn perform(cluster: &mut Cluster, command: &str) -> String {
         "hold-disk" => cluster.hold_disk(node(1)),
         "sync" => cluster.sync(node(1)),
         "release-disk" => cluster.release_disk(node(1)),
-        "crash" => cluster.crash_keeping(node(1), words.get(2).map_or(0, |_| number(2) as usize)),
+        "crash" => {
+            let parts = words.get(2).map_or(Ok(0), |word| word.parse());
+            cluster.crash_keeping(node(1), parts.expect("a number of parts"));
+        }
         "restart" => cluster.restart(node(1)),
         "status" => return status(cluster),
         other => panic!("`{other}` is no command"),

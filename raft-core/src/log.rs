@@ -383,7 +383,10 @@ mod tests {
     #[test]
     fn a_log_after_a_snapshot_counts_from_its_base() {
         let log = Log::restore(at(2, 10), vec![entry(2), entry(3)], LogIndex(99));
-        assert_eq!((log.last(), log.commit(), log.durable()), (at(3, 12), LogIndex(12), LogIndex(12)));
+        assert_eq!(
+            (log.last(), log.commit(), log.durable()),
+            (at(3, 12), LogIndex(12), LogIndex(12))
+        );
         assert_eq!((log.term_at(LogIndex(10)), log.term_at(LogIndex(9))), (Some(Term(2)), None));
         assert!(log.holds(at(1, 4)) && log.holds(at(2, 10)) && !log.holds(at(3, 13)));
         assert_eq!(log.last_agreeable(at(9, 4)), at(2, 10));

@@ -1,10 +1,13 @@
 //! Goal: each reason for which a message is rejected, with a message that it applies to; none of them changes
 //! the node.
 
+use std::sync::Arc;
+
 use raft_core::{
     AppendEntries, AppendReply, Ballot, Bootstrap, ClusterId, Effect, Effects, Entry, Envelope,
-    Incarnation, Input, Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, Payload,
-    Refusal, Rejection, Role, Round, Settings, Term, WireVersion,
+    HardState, Incarnation, Input, Instant, LogIndex, LogPosition, Membership, Message, Node,
+    NodeId, Payload, Refusal, Rejection, Restored, Role, Round, Settings, SnapshotMeta, Term,
+    WireVersion,
 };
 
 const ME: NodeId = NodeId(1);
@@ -152,8 +155,7 @@ fn indexes_out_of_range() {
 
 #[test]
 fn impossible_positions() {
-    let mismatch =
-        |refused, hint| Message::AppendReply(AppendReply::Mismatch { refused, hint });
+    let mismatch = |refused, hint| Message::AppendReply(AppendReply::Mismatch { refused, hint });
     let messages = [
         Message::RequestPreVote { last: at(3, 1) },
         Message::RequestPreVote { last: at(1, 0) },
@@ -181,15 +183,18 @@ fn entries_with_impossible_terms() {
 
 #[test]
 fn acknowledgements_of_nothing() {
-    let accepted = |matched| {
-        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) })
-    };
+    let accepted =
+        |matched| Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) });
     accepts(&leader(), &envelope(1, accepted(1)));
     rejects(&leader(), &envelope(1, accepted(2)), Rejection::MatchBeyondLast);
     let hint = LogPosition::ZERO;
     let never_sent = AppendReply::Mismatch { refused: at(1, 7), hint };
     rejects(&leader(), &envelope(1, Message::AppendReply(never_sent)), Rejection::Unasked);
-    rejects(&leader(), &envelope(1, Message::HeartbeatReply { round: Round(99) }), Rejection::Unasked);
+    rejects(
+        &leader(),
+        &envelope(1, Message::HeartbeatReply { round: Round(99) }),
+        Rejection::Unasked,
+    );
 }
 
 #[test]
@@ -245,4 +250,27 @@ fn reasons_are_sentences() {
         let sentence = reason.to_string();
         assert!(sentence.contains(' ') && sentence.len() > 20, "{reason:?}: {sentence}");
     }
+}
+
+/// A peer may lack what a snapshot has replaced here. That is no reason to panic, nor to give up on others.
+#[test]
+fn a_peer_from_before_the_snapshot() {
+    let membership = Membership::of_voters([ME, PEER, OTHER]).expect("there are voters");
+    let restored = Restored {
+        hard_state: HardState { term: Term(2), vote: None, incarnation: Incarnation(1) },
+        snapshot: SnapshotMeta { position: at(2, 10), membership: Arc::new(membership) },
+        entries: Vec::new(),
+        commit: LogIndex(10),
+        applied: LogIndex(10),
+    };
+    let config = Settings::new(ClusterId(1), ME).validate().expect("the defaults are sound");
+    let mut node = Node::new(config, restored, NOW).expect("a sound disk");
+    let ballot = Ballot::Granted;
+    step(&mut node, Input::Campaign);
+    receive(&mut node, envelope(2, Message::PreVoteReply { campaign: Term(3), ballot }));
+    receive(&mut node, envelope(3, Message::VoteReply { ballot }));
+    assert_eq!((node.role(), node.last()), (Role::Leader, at(3, 11)));
+    let refused = AppendReply::Mismatch { refused: at(2, 10), hint: LogPosition::ZERO };
+    receive(&mut node, envelope(3, Message::AppendReply(refused)));
+    assert_eq!(node.role(), Role::Leader);
 }

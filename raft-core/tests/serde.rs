@@ -190,10 +190,7 @@ fn starts() {
     same(&Start::from(Join));
     same(&Start::from(Restored {
         hard_state: HardState { term: Term(3), vote: None, incarnation: Incarnation(1) },
-        snapshot: SnapshotMeta {
-            position: LogPosition::ZERO,
-            membership: Arc::new(membership),
-        },
+        snapshot: SnapshotMeta { position: LogPosition::ZERO, membership: Arc::new(membership) },
         entries: entries().to_vec(),
         commit: LogIndex(1),
         applied: LogIndex(1),

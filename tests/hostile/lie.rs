@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use raft_core::{
     AppendEntries, AppendReply, Ballot, ClusterId, Entries, Entry, Envelope, Incarnation, LogIndex,
-    LogPosition, Membership, Message, NodeId, Payload, Refusal, Round, Term, WireVersion,
+    LogPosition, Membership, Message, NodeId, Payload, Refusal, Round, Term,
 };
 
 /// What to send, chosen by proptest so that it can shrink it.
@@ -54,7 +54,7 @@ pub(crate) fn lie() -> impl Strategy<Value = Lie> {
 pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
     let (of_message, envelope_fields) = (fields_of(&mut envelope.message).len(), 5);
     match field % (of_message + envelope_fields) {
-        0 => envelope.version = WireVersion(value.of(1) as u16),
+        0 => envelope.version.0 = u16::try_from(value.of(1)).unwrap_or(u16::MAX),
         1 => envelope.cluster = ClusterId(value.of(envelope.cluster.0)),
         2 => envelope.from = NodeId(value.of(envelope.from.0)),
         3 => envelope.to = NodeId(value.of(envelope.to.0)),
@@ -64,7 +64,8 @@ pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
             match &mut fields[place - envelope_fields] {
                 Field::Number(number) => **number = value.of(**number),
                 Field::Ballot(ballot) => {
-                    let other = if **ballot == Ballot::Granted { Ballot::Refused } else { Ballot::Granted };
+                    let other =
+                        if **ballot == Ballot::Granted { Ballot::Refused } else { Ballot::Granted };
                     **ballot = other;
                 }
                 Field::Entries(entries) => spoil(entries, value),

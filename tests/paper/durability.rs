@@ -2,14 +2,13 @@
 //! writes.
 
 use raft_core::{
-    AppendReply, Ballot, Bootstrap, Effect, Effects, Envelope, Event, Incarnation, Input, Instant,
-    LogIndex, Membership, Message, Node, NodeId, Persist, Rejection, Role, Settings, StepDown,
-    Ticks, Toggle, WriteNumber,
+    AppendReply, Ballot, Bootstrap, ClusterId, Effect, Effects, Envelope, Event, Incarnation,
+    Input, Instant, LogIndex, Membership, Message, Node, NodeId, Persist, Rejection, Role,
+    Settings, StepDown, Ticks, Toggle, WireVersion, WriteNumber,
 };
 
-use crate::support::{
-    Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, append, at, message, settings,
-};
+use crate::support::messages::{append, at, message};
+use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
 
 fn plain() -> Settings {
     Settings { pre_vote: Toggle::Off, ..settings() }
@@ -126,7 +125,8 @@ fn fine_point_4_every_start_has_its_own_incarnation() {
 #[test]
 fn fine_point_4_jitter_differs_between_nodes_and_lives() {
     let mut cluster = Cluster::of(5);
-    let mut timeouts: Vec<_> = cluster.ids().iter().map(|id| cluster.node(*id).deadline()).collect();
+    let mut timeouts: Vec<_> =
+        cluster.ids().iter().map(|id| cluster.node(*id).deadline()).collect();
     cluster.crash(N1);
     cluster.restart(N1);
     timeouts.push(cluster.node(N1).deadline());
@@ -245,8 +245,18 @@ fn fine_point_10_withheld_messages_are_bounded() {
     cluster.hold_disk(N3);
     for round in 0..5_000 {
         let asker = NodeId(10 + round % 2_000);
-        cluster.receive(message(asker, N3, 1 + round / 2_000, Message::RequestVote { last: at(0, 0) }));
-        cluster.receive(message(N1, N3, 1 + round / 2_000, Message::RequestVote { last: at(0, 0) }));
+        cluster.receive(message(
+            asker,
+            N3,
+            1 + round / 2_000,
+            Message::RequestVote { last: at(0, 0) },
+        ));
+        cluster.receive(message(
+            N1,
+            N3,
+            1 + round / 2_000,
+            Message::RequestVote { last: at(0, 0) },
+        ));
     }
     assert!(cluster.node(N3).status().withheld_messages <= 1_024);
     cluster.receive(message(N1, N3, 9, Message::StaleTerm));
@@ -297,16 +307,15 @@ fn fine_point_11_a_commit_index_causes_no_write() {
 /// Fine point 14: cluster and wire version are checked before the term means anything.
 #[test]
 fn fine_point_14_another_clusters_messages_mean_nothing() {
-    let cases: [(fn(&mut Envelope), Rejection); 4] = [
-        (|envelope| envelope.cluster.0 += 1, Rejection::Cluster),
-        (|envelope| envelope.version.0 += 1, Rejection::WireVersion),
-        (|envelope| envelope.to = N3, Rejection::Recipient),
-        (|envelope| envelope.from = N2, Rejection::FromSelf),
+    let ours = message(N1, N2, 50, Message::StaleTerm);
+    let cases = [
+        (Envelope { cluster: ClusterId(8), ..ours.clone() }, Rejection::Cluster),
+        (Envelope { version: WireVersion(9), ..ours.clone() }, Rejection::WireVersion),
+        (Envelope { to: N3, ..ours.clone() }, Rejection::Recipient),
+        (Envelope { from: N2, ..ours }, Rejection::FromSelf),
     ];
-    for (spoil, reason) in cases {
+    for (envelope, reason) in cases {
         let mut cluster = Cluster::of(3);
-        let mut envelope = message(N1, N2, 50, Message::StaleTerm);
-        spoil(&mut envelope);
         cluster.step(N2, raft_core::RecordedInput::Receive(envelope));
         let status = cluster.node(N2).status();
         assert_eq!((status.term().0, status.rejections.count(reason)), (0, 1), "{reason}");

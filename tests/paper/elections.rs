@@ -4,7 +4,8 @@ use raft_core::{
     Ballot, Envelope, Instant, LogIndex, LogPosition, Message, Role, Round, Settings, Ticks, Toggle,
 };
 
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, at, message, settings};
+use crate::support::messages::{at, message};
+use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 /// The plain algorithm of the paper: no pre-vote.
 fn plain() -> Settings {
@@ -85,7 +86,12 @@ fn strangers_do_not_elect() {
 fn a_candidate_yields_to_a_leader_of_its_term() {
     let mut cluster = Cluster::with(3, plain());
     cluster.campaign(N1);
-    cluster.receive(message(N2, N1, 1, Message::Heartbeat { commit: LogIndex(0), round: Round(1) }));
+    cluster.receive(message(
+        N2,
+        N1,
+        1,
+        Message::Heartbeat { commit: LogIndex(0), round: Round(1) },
+    ));
     assert_eq!((cluster.role(N1), cluster.term(N1)), (Role::Follower, 1));
     assert_eq!(cluster.node(N1).leader(), Some(N2));
 }

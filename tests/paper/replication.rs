@@ -5,9 +5,8 @@ use raft_core::{
     Settings, Ticks,
 };
 
-use crate::support::{
-    Cluster, E, HEARTBEAT, N1, N2, N3, N4, accepted, append, at, message, settings,
-};
+use crate::support::messages::{accepted, append, at, message};
+use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
 
 /// What a follower answers to an append: the last of its answers, since it may first acknowledge what its
 /// disk holds already.

@@ -5,10 +5,11 @@ use raft_core::{
     Toggle,
 };
 
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace, append, at, message, settings};
+use crate::support::messages::{append, at, message};
+use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace, settings};
 
-fn refused(refusal: Refusal, leader: Option<NodeId>) -> Option<Outcome> {
-    Some(Outcome::Refused { refusal, leader })
+fn refused(refusal: Refusal, leader: Option<NodeId>) -> Outcome {
+    Outcome::Refused { refusal, leader }
 }
 
 /// Thesis §6.2: a server that is not the leader passes a proposal on, and answers when it has applied the
@@ -30,7 +31,7 @@ fn a_follower_that_does_not_forward_names_the_leader() {
     let mut cluster = Cluster::with(3, refuse);
     cluster.elect(N1);
     let request = cluster.propose(N2, "x");
-    assert_eq!(cluster.outcome(request), refused(Refusal::NotLeader, Some(N1)));
+    assert_eq!(cluster.outcome(request), Some(refused(Refusal::NotLeader, Some(N1))));
 }
 
 /// Thesis §6.2: without a leader a proposal is refused.
@@ -38,10 +39,10 @@ fn a_follower_that_does_not_forward_names_the_leader() {
 fn without_a_leader_a_proposal_is_refused() {
     let mut cluster = Cluster::of(3);
     let request = cluster.propose(N2, "x");
-    assert_eq!(cluster.outcome(request), refused(Refusal::NoLeader, None));
+    assert_eq!(cluster.outcome(request), Some(refused(Refusal::NoLeader, None)));
     cluster.campaign(N1);
     let request = cluster.propose(N1, "x");
-    assert_eq!(cluster.outcome(request), refused(Refusal::NoLeader, None));
+    assert_eq!(cluster.outcome(request), Some(refused(Refusal::NoLeader, None)));
 }
 
 /// Fine point 1: a forward that the network repeats is taken once.
@@ -69,7 +70,7 @@ fn fine_point_1_a_refused_forward_stays_refused() {
     let forward = cluster.take(N2, N1, "ForwardProposal");
     cluster.receive(forward.clone());
     cluster.settle();
-    assert_eq!(cluster.outcome(request), refused(Refusal::Busy, Some(N1)));
+    assert_eq!(cluster.outcome(request), Some(refused(Refusal::Busy, Some(N1))));
     cluster.receive(forward);
     cluster.settle();
     assert_eq!(cluster.commands(N1), ["fills the room"], "there would be room now");
@@ -99,10 +100,12 @@ fn fine_point_1_a_forward_is_unknown_when_the_leader_is_lost() {
     cluster.elect(N1);
     let request = cluster.propose(N2, "x");
     let forward = cluster.take(N2, N1, "ForwardProposal");
-    cluster.receive(message(N3, N2, 2, Message::Heartbeat {
-        commit: raft_core::LogIndex(0),
-        round: raft_core::Round(1),
-    }));
+    cluster.receive(message(
+        N3,
+        N2,
+        2,
+        Message::Heartbeat { commit: raft_core::LogIndex(0), round: raft_core::Round(1) },
+    ));
     assert_eq!(cluster.outcome(request), Some(Outcome::Unknown));
     // And rightly so: it may still be taken.
     cluster.receive(forward);
@@ -143,11 +146,8 @@ fn fine_point_1_lives_are_not_confused() {
 fn fine_point_1_strangers_are_not_served() {
     let mut cluster = Cluster::of(3);
     cluster.elect(N1);
-    let forward = Message::ForwardProposal {
-        incarnation: Incarnation(1),
-        sequence: 1,
-        data: "x".into(),
-    };
+    let forward =
+        Message::ForwardProposal { incarnation: Incarnation(1), sequence: 1, data: "x".into() };
     cluster.receive(message(NodeId(9), N1, 1, forward));
     assert_eq!(cluster.last(N1), 1);
 }
@@ -164,7 +164,7 @@ fn fine_point_4_nothing_is_forwarded_before_the_incarnation_is_durable() {
     cluster.tick(N1);
     cluster.settle();
     let request = cluster.propose(N2, "x");
-    assert_eq!(cluster.outcome(request), refused(Refusal::NotReady, Some(N1)));
+    assert_eq!(cluster.outcome(request), Some(refused(Refusal::NotReady, Some(N1))));
     cluster.release_disk(N2);
     let request = cluster.propose(N2, "x");
     cluster.settle();
@@ -231,7 +231,7 @@ fn fine_point_2_pending_requests_are_capped() {
         cluster.elect(N1);
         let taken = [cluster.propose(proposer, "a"), cluster.propose(proposer, "b")];
         let busy = cluster.propose(proposer, "c");
-        assert_eq!(cluster.outcome(busy), refused(Refusal::Busy, Some(N1)));
+        assert_eq!(cluster.outcome(busy), Some(refused(Refusal::Busy, Some(N1))));
         cluster.settle();
         assert!(taken.iter().all(|request| cluster.outcome(*request).is_some()));
         let later = cluster.propose(proposer, "d");
@@ -247,16 +247,13 @@ fn a_command_that_is_too_large_is_refused() {
     cluster.elect(N1);
     for proposer in [N1, N2] {
         let request = cluster.propose(proposer, "large");
-        assert_eq!(cluster.outcome(request), refused(Refusal::TooLarge, Some(N1)));
+        assert_eq!(cluster.outcome(request), Some(refused(Refusal::TooLarge, Some(N1))));
         let request = cluster.propose(proposer, "fits");
         cluster.settle();
         assert!(matches!(cluster.outcome(request), Some(Outcome::Done { .. })));
     }
-    let forward = Message::ForwardProposal {
-        incarnation: Incarnation(1),
-        sequence: 9,
-        data: "large".into(),
-    };
+    let forward =
+        Message::ForwardProposal { incarnation: Incarnation(1), sequence: 9, data: "large".into() };
     cluster.receive(message(N2, N1, 1, forward));
     let Message::ForwardRefused { refusal, .. } = cluster.take(N1, N2, "ForwardRefused").message
     else {

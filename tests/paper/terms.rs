@@ -2,7 +2,8 @@
 
 use raft_core::{Ballot, LogIndex, Message, Rejection, Role, Round, Settings, Term, Toggle};
 
-use crate::support::{Cluster, N1, N2, N3, accepted, append, at, message, settings};
+use crate::support::messages::{accepted, append, at, message};
+use crate::support::{Cluster, N1, N2, N3, settings};
 
 /// §5.1: a server whose term is smaller than another's takes the larger one, and a leader or candidate
 /// then reverts to follower.
@@ -60,10 +61,12 @@ fn a_reply_of_an_earlier_term_is_ignored() {
     let mut cluster = Cluster::of(3);
     cluster.receive(message(N3, N1, 2, Message::StaleTerm));
     cluster.campaign(N1);
-    cluster.receive(message(N2, N1, 2, Message::PreVoteReply {
-        campaign: Term(3),
-        ballot: Ballot::Granted,
-    }));
+    cluster.receive(message(
+        N2,
+        N1,
+        2,
+        Message::PreVoteReply { campaign: Term(3), ballot: Ballot::Granted },
+    ));
     assert_eq!((cluster.term(N1), cluster.role(N1)), (3, Role::Candidate));
     cluster.receive(message(N2, N1, 2, Message::VoteReply { ballot: Ballot::Granted }));
     assert_eq!(cluster.role(N1), Role::Candidate, "a vote of term 2 elects nobody in term 3");
@@ -91,12 +94,16 @@ fn terms_survive_crashes() {
 fn a_message_of_term_zero_changes_nothing() {
     let mut cluster = Cluster::of(3);
     cluster.campaign(N1);
-    cluster.receive(message(N2, N1, 0, Message::PreVoteReply {
-        campaign: Term(1),
-        ballot: Ballot::Granted,
-    }));
+    cluster.receive(message(
+        N2,
+        N1,
+        0,
+        Message::PreVoteReply { campaign: Term(1), ballot: Ballot::Granted },
+    ));
     assert_eq!((cluster.term(N1), cluster.role(N1)), (1, Role::Candidate));
-    for forged in [append(at(0, 0), &[], 0), Message::StaleTerm, Message::RequestVote { last: at(0, 0) }] {
+    for forged in
+        [append(at(0, 0), &[], 0), Message::StaleTerm, Message::RequestVote { last: at(0, 0) }]
+    {
         cluster.receive(message(N2, N1, 0, forged));
         assert_eq!((cluster.term(N1), cluster.role(N1)), (1, Role::Candidate));
         assert_eq!(cluster.node(N1).vote(), Some(N1));

@@ -2,7 +2,8 @@
 
 use raft_core::{Instant, LogIndex, Message, Outcome, RecordedInput, Role, Round, Settings, Ticks};
 
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, append, at, message, settings};
+use crate::support::messages::{append, at, message};
+use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
 
 /// Fine point 9: a node that comes back from a pause hears the heartbeat that waited for it before it
 /// considers to campaign.
@@ -54,7 +55,12 @@ fn a_clock_that_falls_is_clamped() {
     cluster.elect(N1);
     let deadline = cluster.node(N2).deadline();
     cluster.now = Instant(0);
-    cluster.receive(message(N1, N2, 1, Message::Heartbeat { commit: LogIndex(0), round: Round(1) }));
+    cluster.receive(message(
+        N1,
+        N2,
+        1,
+        Message::Heartbeat { commit: LogIndex(0), round: Round(1) },
+    ));
     assert!(cluster.node(N2).deadline() >= deadline);
 }
 

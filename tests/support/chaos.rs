@@ -46,7 +46,11 @@ impl Chaos {
             pre_vote: toggle(&mut dice),
             check_quorum: toggle(&mut dice),
             stickiness: toggle(&mut dice),
-            forwarding: dice.pick(&[Forwarding::ToLeader, Forwarding::ToLeader, Forwarding::Refuse]),
+            forwarding: dice.pick(&[
+                Forwarding::ToLeader,
+                Forwarding::ToLeader,
+                Forwarding::Refuse,
+            ]),
             max_batch_entries: dice.pick(&[1, 2, 4_096]),
             max_batch_bytes: dice.pick(&[1, 80, 4_096]),
             max_inflight_messages: dice.pick(&[1, 3, 64]),

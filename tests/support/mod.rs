@@ -9,16 +9,18 @@
 
 pub(crate) mod chaos;
 pub(crate) mod disk;
+mod effects;
+pub(crate) mod messages;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use disk::Disk;
 use raft_core::{
-    AppendEntries, AppendReply, Ballot, Bootstrap, ClusterId, Effect, Effects, Envelope, Event, HardState,
-    Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, Outcome, Payload,
-    RecordedInput, RecordedStep, Reply, Request, RequestId, Role, Settings, Start, Term, Ticks,
-    WireVersion, Write, WriteNumber,
+    Bootstrap, ClusterId, Effects, Envelope, Event, HardState, Instant, LogIndex, LogPosition,
+    Membership, Node, NodeId, Outcome, Payload, RecordedInput, RecordedStep, Reply, Request,
+    RequestId, Role, Settings, Start, Term, Ticks, Write, WriteNumber,
 };
 
 /// The least election timeout of the clusters here.
@@ -218,7 +220,8 @@ impl Cluster {
         let mut patience = 100_000;
         loop {
             self.settle();
-            let nodes = || self.hosts.iter().filter_map(|(id, host)| Some((*id, host.node.as_ref()?)));
+            let nodes =
+                || self.hosts.iter().filter_map(|(id, host)| Some((*id, host.node.as_ref()?)));
             let due = nodes().map(|(_, node)| node.deadline()).min().unwrap_or(Instant::NEVER);
             if due > end {
                 break;
@@ -291,9 +294,8 @@ impl Cluster {
         host.start.1 = now;
         let node = Node::new(config, host.start.0.clone(), now);
         host.node = Some(node.expect("what the disk holds is consistent"));
-        self.journal.retain(|(node, happened)| {
-            *node != id || !matches!(happened, Happened::Given(_))
-        });
+        self.journal
+            .retain(|(node, happened)| *node != id || !matches!(happened, Happened::Given(_)));
         self.tick(id);
     }
 
@@ -335,155 +337,4 @@ impl Cluster {
             self.step(id, RecordedInput::Applied(last));
         }
     }
-
-    // ----- what tests look at -----
-
-    /// The terms of a node's log, from index 1.
-    pub(crate) fn terms(&self, id: NodeId) -> Vec<u64> {
-        let node = self.node(id);
-        (1..).map_while(|index| node.entry(LogIndex(index)).map(|entry| entry.term.0)).collect()
-    }
-
-    /// The commands that a node's machine was given.
-    pub(crate) fn commands(&self, id: NodeId) -> Vec<String> {
-        let text = |command: &Bytes| String::from_utf8_lossy(command).into_owned();
-        self.hosts[&id].commands.iter().map(text).collect()
-    }
-
-    pub(crate) fn commit(&self, id: NodeId) -> u64 {
-        self.node(id).commit().0
-    }
-
-    pub(crate) fn last(&self, id: NodeId) -> u64 {
-        self.node(id).last().index.0
-    }
-
-    pub(crate) fn term(&self, id: NodeId) -> u64 {
-        self.node(id).term().0
-    }
-
-    pub(crate) fn role(&self, id: NodeId) -> Role {
-        self.node(id).role()
-    }
-
-    pub(crate) fn leader(&self) -> Option<NodeId> {
-        let leads = |host: &Host| host.node.as_ref().is_some_and(|n| n.role() == Role::Leader);
-        let leaders = self.hosts.iter().filter(|(_, host)| leads(host)).map(|(id, _)| *id);
-        leaders.max_by_key(|id| self.node(*id).term())
-    }
-
-    // ----- carrying out effects -----
-
-    fn carry_out(&mut self, id: NodeId, effect: Effect) -> Option<RecordedInput> {
-        let (happened, follows) = match effect {
-            Effect::Persist(persist) => {
-                let (number, write) = (persist.number(), persist.write().clone());
-                let host = self.host(id);
-                let onto = host.disk.clone();
-                assert!(host.writing.is_none(), "one write is under way at a time");
-                let follows = if host.disk_pace == Pace::Prompt {
-                    host.disk.write(&write);
-                    Some(RecordedInput::Persisted(number))
-                } else {
-                    host.writing = Some((number, write.clone()));
-                    None
-                };
-                (Happened::Wrote { onto, write }, follows)
-            }
-            Effect::Send(envelope) => {
-                self.hosts[&id].disk.check_promise(&envelope);
-                self.network.push(envelope.clone());
-                (Happened::Sent(envelope), None)
-            }
-            Effect::Apply(apply) => {
-                let positions = apply.entries().map(|entry| entry.position).collect();
-                let last = apply.last();
-                for entry in apply.entries() {
-                    self.check_agreement(id, entry.position, entry.payload);
-                    self.host(id).commands.extend(entry.command().cloned());
-                }
-                let is_prompt = self.host(id).machine_pace == Pace::Prompt;
-                if !is_prompt {
-                    self.host(id).applying = Some(last);
-                }
-                (Happened::Applied(positions), is_prompt.then_some(RecordedInput::Applied(last)))
-            }
-            Effect::Reply(reply) => {
-                let before = self.outcomes.insert(reply.request, reply.outcome);
-                assert_eq!(before, None, "{} has one answer", reply.request);
-                (Happened::Replied(reply), None)
-            }
-            Effect::Event(event) => (Happened::Noted(event), None),
-        };
-        self.journal.push((id, happened));
-        follows
-    }
-
-    fn check_leader(&mut self, id: NodeId) {
-        let node = self.node(id);
-        assert_eq!(node.invariants(), Ok(()), "{}", node.status());
-        if node.role() == Role::Leader {
-            let leader = *self.leaders.entry(self.node(id).term()).or_insert(id);
-            assert_eq!(leader, id, "one leader a term (paper §5.2)");
-        }
-    }
-
-    fn check_agreement(&mut self, id: NodeId, position: LogPosition, payload: &Payload) {
-        let place = usize::try_from(position.index.previous().0).expect("logs here are short");
-        if place == self.agreed.len() {
-            self.agreed.push((position.term, payload.clone()));
-        }
-        let entry = (position.term, payload.clone());
-        assert_eq!(self.agreed.get(place), Some(&entry), "{id} applies {position} (paper §5.4.3)");
-    }
-}
-
-impl Disk {
-    /// Nothing leaves a node before the disk holds what it promises (paper Figure 2).
-    fn check_promise(&self, envelope: &Envelope) {
-        let HardState { term, vote, .. } = self.restored.hard_state;
-        assert!(term >= envelope.term, "sent before the term was durable: {envelope:?}");
-        let last = LogIndex(self.restored.entries.len() as u64);
-        match &envelope.message {
-            Message::VoteReply { ballot: Ballot::Granted } => {
-                assert_eq!(vote, Some(envelope.to), "the vote was not durable");
-            }
-            Message::RequestVote { .. } => {
-                assert_eq!(vote, Some(envelope.from), "the own vote was not durable");
-            }
-            Message::AppendReply(AppendReply::Accepted { matched }) => {
-                assert!(*matched <= last, "acknowledged before it was durable: {envelope:?}");
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A message as a peer would send it.
-pub(crate) fn message(from: NodeId, to: NodeId, term: u64, message: Message) -> Envelope {
-    Envelope {
-        version: WireVersion::CURRENT,
-        cluster: ClusterId(7),
-        from,
-        to,
-        term: Term(term),
-        message,
-    }
-}
-
-/// `at(3, 7)` is the entry of term 3 at index 7.
-pub(crate) fn at(term: u64, index: u64) -> LogPosition {
-    LogPosition::new(Term(term), LogIndex(index))
-}
-
-/// An append after `previous` of entries with the given terms.
-pub(crate) fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Message {
-    let entries = (previous.index.0 + 1..).zip(terms).map(|(i, term)| disk::entry(*term, i));
-    let entries = entries.collect();
-    Message::AppendEntries(AppendEntries { previous, entries, commit: LogIndex(commit) })
-}
-
-/// An acknowledgement of everything up to `matched`.
-pub(crate) fn accepted(matched: u64) -> Message {
-    Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) })
 }

@@ -49,7 +49,9 @@ fn write_parts(write: &Write) -> String {
         hard_state.map(|hard| {
             format!("{} vote {} life {}", hard.term, vote(hard.vote), hard.incarnation.0)
         }),
-        install.as_ref().map(|snapshot| format!("founders {}", joined(snapshot.membership.voters().iter()))),
+        install
+            .as_ref()
+            .map(|snapshot| format!("founders {}", joined(snapshot.membership.voters().iter()))),
         truncate_from.map(|first| format!("truncate from {first}")),
         append.as_ref().map(|append| format!("append {}", entries(append.first, &append.entries))),
         commit.map(|index| format!("commit {index}")),
@@ -63,10 +65,13 @@ fn entries(first: LogIndex, entries: &[Entry]) -> String {
         match &entry.payload {
             Payload::Blank => format!("{position}"),
             Payload::Command { data, origin } => {
-                let via = origin.as_ref().map_or(String::new(), |origin| format!(" via {}", origin.node));
+                let via =
+                    origin.as_ref().map_or(String::new(), |origin| format!(" via {}", origin.node));
                 format!("{position} {:?}{via}", String::from_utf8_lossy(data))
             }
-            Payload::Membership(membership) => format!("{position} {}", joined(membership.voters().iter())),
+            Payload::Membership(membership) => {
+                format!("{position} {}", joined(membership.voters().iter()))
+            }
         }
     };
     let indexes = std::iter::successors(Some(first), |index| Some(index.next()));

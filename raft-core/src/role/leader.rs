@@ -251,11 +251,12 @@ fn send_entries(
             Allowance::Probe => None,
             Allowance::Entries { bytes } => Some(bytes),
         };
-        let index = progress.next().previous();
+        // What lies before the base is gone: a peer that lacks it is asked about the base, in vain.
+        let index = progress.next().previous().max(replica.log.base().index);
         let term = replica
             .log
             .term_at(index)
-            .expect("a leader's log reaches back to every peer's next entry");
+            .expect("a peer's next entry lies in the leader's log or right after it");
         let until = if bytes.is_some() { last } else { index };
         let entries = replica.config.max_batch_entries;
         let limits = Limits { until, bytes: bytes.unwrap_or(0), entries };

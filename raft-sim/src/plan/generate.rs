@@ -215,9 +215,9 @@ fn bench(seed: u64) -> Plan {
         },
         clocks: vec![TRUE_RATE; 5],
         workload: Workload {
-            clients: 32,
+            clients: 16,
             operations: u64::MAX,
-            think: Span::new(100, 1_000),
+            think: Span::new(1_000, 10_000),
             patience: Span::exactly(2_000_000),
             backoff: Span::exactly(20_000),
             follow_per_million: 1_000_000,

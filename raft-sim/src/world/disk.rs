@@ -99,13 +99,14 @@ pub(super) fn prefix(write: &Write, kept: u64) -> Write {
     Write { hard_state, install, truncate_from, append, commit }
 }
 
-/// What a crash leaves of a write: nothing or all of it more often than something in between.
+/// What a crash leaves of a write: nothing, all of it, or something in between.
 pub(super) fn torn(write: &Write, draw: &mut Draw) -> Write {
     let parts = parts(write);
-    match draw.below(4) {
+    match draw.below(3) {
         0 => Write::default(),
         1 => write.clone(),
-        _ => prefix(write, draw.between(0, parts)),
+        _ if parts > 1 => prefix(write, draw.between(1, parts - 1)),
+        _ => prefix(write, draw.below(2)),
     }
 }
 

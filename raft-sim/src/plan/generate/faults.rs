@@ -34,7 +34,7 @@ struct Style {
 }
 
 /// The sorts of episodes, each as often as it is listed.
-const EPISODES: [Episode; 12] = [
+const EPISODES: [Episode; 13] = [
     Episode::Single,
     Episode::Single,
     Episode::Single,
@@ -46,6 +46,7 @@ const EPISODES: [Episode; 12] = [
     Episode::Winners,
     Episode::HeldBack,
     Episode::HeldBack,
+    Episode::Unsynced,
     Episode::Bounce,
 ];
 
@@ -62,6 +63,8 @@ enum Episode {
     Winners,
     /// Messages are held back while the leader is lost.
     HeldBack,
+    /// A node whose disk is slow crashes.
+    Unsynced,
     /// One node crashes again and again.
     Bounce,
 }
@@ -128,6 +131,7 @@ fn episode(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFault>
         Episode::Rivals => rivals(style, draw, at, faults),
         Episode::Winners => winners(style, draw, at, faults),
         Episode::HeldBack => held_back(style, draw, at, faults),
+        Episode::Unsynced => unsynced(style, draw, at, faults),
         Episode::Bounce => bounce(style, draw, at, faults),
     }
 }
@@ -163,6 +167,10 @@ fn rivals(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFau
             crash(style, draw, Target::Leader, CrashPoint::PartSent)
         };
         faults.push(TimedFault { at: Instant(at), fault });
+        if percent(draw, 30) {
+            let fault = crash(style, draw, Target::Leader, CrashPoint::Winning);
+            faults.push(TimedFault { at: Instant(at + 1), fault });
+        }
         at += gap;
     }
     at
@@ -183,26 +191,44 @@ fn winners(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFa
 
 fn held_back(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFault>) -> u64 {
     let lasts = draw.log_uniform(style.election, style.election * 6);
-    let from =
-        *draw.pick(&[None, Some(Target::Leader), Some(Target::Anyone), Some(Target::Follower)]);
-    let kind = *draw.pick(&MessageKind::ALL);
-    faults.push(TimedFault {
-        at: Instant(at),
-        fault: Fault::Hold { kind, from, lasts: Ticks(lasts) },
-    });
+    // Two kinds at once now and then: one waits while the other's absence makes things happen.
+    for begins in [Some(0), percent(draw, 50).then(|| draw.below(lasts))].into_iter().flatten() {
+        let from = *draw.pick(&[None, None, Some(Target::Anyone), Some(Target::Follower)]);
+        let hold = Fault::Hold { kind: held_kind(draw), from, lasts: Ticks(lasts) };
+        faults.push(TimedFault { at: Instant(at + begins), fault: hold });
+    }
     let soon = at + draw.log_uniform(1, style.election);
-    let kind = *draw.pick(&style.kinds);
-    faults.push(TimedFault { at: Instant(soon), fault: fault(style, draw, kind, Target::Leader) });
+    let loss = if percent(draw, 50) {
+        crash(style, draw, Target::Leader, CrashPoint::Now)
+    } else {
+        fault(style, draw, FaultKind::Isolate, Target::Leader)
+    };
+    faults.push(TimedFault { at: Instant(soon), fault: loss });
     at + lasts / 2
 }
 
 /// Any kind, those of elections more often: there are few of them, and each counts.
 fn held_kind(draw: &mut Draw) -> MessageKind {
-    if percent(draw, 40) {
-        *draw.pick(&[MessageKind::RequestVote, MessageKind::VoteReply, MessageKind::PreVoteReply])
+    if percent(draw, 50) {
+        let votes = [MessageKind::RequestVote, MessageKind::VoteReply];
+        *draw.pick(&[votes[0], votes[1], votes[0], votes[1], MessageKind::PreVoteReply])
     } else {
         *draw.pick(&MessageKind::ALL)
     }
+}
+
+/// A crash in the middle of a long write: a part of it survives, or nothing.
+fn unsynced(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFault>) -> u64 {
+    let target =
+        if percent(draw, 60) { Target::Leader } else { Target::Node(any_node(style, draw)) };
+    let longest = draw.log_uniform(style.election / 4, style.election * 4);
+    let write = Span::new(style.election / 8, longest);
+    let slow = Fault::SlowDisk { target, write, lasts: Ticks(longest * 2) };
+    faults.push(TimedFault { at: Instant(at), fault: slow });
+    let during = at + draw.between(style.election / 8, longest * 2);
+    let crash = crash(style, draw, target, CrashPoint::Now);
+    faults.push(TimedFault { at: Instant(during), fault: crash });
+    during
 }
 
 fn bounce(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFault>) -> u64 {
