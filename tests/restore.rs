@@ -228,6 +228,21 @@ fn a_log_whose_terms_fall_is_refused() {
 }
 
 #[test]
+fn an_entry_without_a_term_is_refused() {
+    let disk = Restored { entries: entries(&[0, 1, 1]), ..three_entries() };
+    let error = refused(disk, &["entry at i1", "term 0", "corrupt"]);
+    assert_eq!(error, RestoreError::EntryWithoutTerm { index: LogIndex(1) });
+}
+
+#[test]
+fn an_impossible_snapshot_position_is_refused() {
+    let snapshot = SnapshotMeta { position: at(0, 7), ..three_entries().snapshot };
+    let disk = Restored { snapshot, applied: LogIndex(7), ..three_entries() };
+    let error = refused(disk, &["i7@T0", "impossible"]);
+    assert_eq!(error, RestoreError::ImpossibleBase { base: at(0, 7) });
+}
+
+#[test]
 fn a_machine_ahead_of_the_log_is_refused() {
     let disk = Restored { applied: LogIndex(4), ..three_entries() };
     let error = refused(disk, &["applied up to i4", "log ends at i3"]);

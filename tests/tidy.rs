@@ -213,11 +213,8 @@ fn declared_modules(library: &str) -> Vec<&str> {
 
 /// The names that follow `crate::` in a source, groups included; comments may link to anything.
 fn crate_names(text: &str) -> BTreeSet<String> {
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    let code = text.lines().filter(is_code).collect::<Vec<_>>().join("\n");
     let mut names = BTreeSet::new();
     for (at, matched) in code.match_indices("crate::") {
         if code[..at].ends_with('$') {

@@ -39,6 +39,13 @@ pub enum Event {
         /// The term from now on.
         term: Term,
     },
+    /// The node moved to a later term.
+    TermChanged {
+        /// The term until now.
+        from: Term,
+        /// The term from now on.
+        to: Term,
+    },
     /// The leader this node knows of changed.
     LeaderChanged {
         /// Who leads, if anyone is known to.

@@ -3,6 +3,7 @@
 //! The gate reads and never writes. What passes it can still be a lie (a peer may claim a vote it did not
 //! give), but it can be acted on without a panic and without unbounded memory.
 
+use crate::entry::Payload;
 use crate::message::{AppendEntries, AppendReply, Envelope, Message, WireVersion};
 use crate::rejection::Rejection;
 use crate::replica::Replica;
@@ -110,6 +111,9 @@ fn ordered(append: &AppendEntries, term: Term) -> Result<(), Rejection> {
     for entry in append.entries.iter() {
         require(before <= entry.term && entry.term <= term, Rejection::EntryTerms)?;
         before = entry.term;
+        if let Payload::Membership(membership) = &entry.payload {
+            require(!membership.voters().is_empty(), Rejection::Membership)?;
+        }
     }
     Ok(())
 }

@@ -366,7 +366,10 @@ impl Node {
     /// Tells of a change of role or leader; with the leader goes the knowledge of what was forwarded to it.
     fn report(&mut self, before: (Role, Option<NodeId>, Term), effects: &mut Effects) {
         let (role, leader, term) = self.mark();
-        if (role, term) != (before.0, before.2) {
+        if term != before.2 {
+            effects.event(Event::TermChanged { from: before.2, to: term });
+        }
+        if role != before.0 {
             effects.event(Event::RoleChanged { from: before.0, to: role, term });
         }
         if (leader, term) != (before.1, before.2) {

@@ -35,7 +35,7 @@ enum Probe {
     /// To be sent, with entries.
     Due,
     /// Sent; nothing more goes out before an answer or the next heartbeat.
-    Sent,
+    Sent(InFlight),
     /// To be sent again. Without entries: nobody may be there to take them.
     DueAgain,
 }
@@ -118,7 +118,7 @@ impl Progress {
                 Allowance::Entries { bytes: config.max_batch_bytes.min(config.max_inflight_bytes) }
             }
             (Flow::Probe(Probe::Due | Probe::DueAgain), _) => Allowance::Probe,
-            (Flow::Probe(Probe::Sent), _) | (Flow::Stream(_), None) => Allowance::Nothing,
+            (Flow::Probe(Probe::Sent(_)), _) | (Flow::Stream(_), None) => Allowance::Nothing,
             (Flow::Stream(window), Some(size)) => window.allowance(size, config),
         }
     }
@@ -126,7 +126,7 @@ impl Progress {
     /// An append whose last index is `last` and that carries `bytes` is sent.
     pub(crate) fn sent(&mut self, last: LogIndex, bytes: u64, now: Instant) {
         match &mut self.flow {
-            Flow::Probe(probe) => *probe = Probe::Sent,
+            Flow::Probe(probe) => *probe = Probe::Sent(InFlight { last, bytes }),
             Flow::Stream(window) => {
                 window.push(InFlight { last, bytes }, now);
                 self.next = last.next();
@@ -139,11 +139,12 @@ impl Progress {
         let is_news = matched > self.matched;
         self.matched = self.matched.max(matched);
         match &mut self.flow {
-            Flow::Probe(_) => {
+            Flow::Probe(probe) => {
                 // An answer to an earlier message than the probe proves nothing about it.
                 if matched.next() >= self.next {
-                    self.next = self.matched.next();
-                    self.flow = Flow::Stream(Window::new(now));
+                    let window = Window::after(*probe, self.matched, now);
+                    self.next = window.last().unwrap_or(self.matched).next();
+                    self.flow = Flow::Stream(window);
                 }
             }
             Flow::Stream(window) => {
@@ -174,7 +175,7 @@ impl Progress {
     /// is given up.
     pub(crate) fn heartbeat(&mut self, now: Instant, patience: Ticks) {
         match &mut self.flow {
-            Flow::Probe(probe @ Probe::Sent) => *probe = Probe::DueAgain,
+            Flow::Probe(probe @ Probe::Sent(_)) => *probe = Probe::DueAgain,
             Flow::Probe(Probe::Due | Probe::DueAgain) => {}
             Flow::Stream(window) if window.messages.is_empty() => {}
             Flow::Stream(window) => {
@@ -200,8 +201,20 @@ impl Progress {
 }
 
 impl Window {
-    fn new(now: Instant) -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, moved: now }
+    /// The window after a probe that was answered: what the probe carried beyond `matched` is still on
+    /// its way to the peer's disk.
+    fn after(probe: Probe, matched: LogIndex, now: Instant) -> Self {
+        let mut window = Self { messages: VecDeque::new(), bytes: 0, moved: now };
+        if let Probe::Sent(message) = probe {
+            window.push(message, now);
+            window.release(matched);
+        }
+        window
+    }
+
+    /// The last index under way.
+    fn last(&self) -> Option<LogIndex> {
+        self.messages.back().map(|message| message.last)
     }
 
     /// Room for an entry of `size` and more. An empty window takes one entry, however large.

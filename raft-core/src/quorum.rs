@@ -51,8 +51,9 @@ pub fn reached_by_majority<T: Ord + Copy>(
 
 /// How an election stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum VoteResult {
-    /// A majority refused: it cannot be won any more.
+    /// So many refused that no majority can be reached any more.
     Lost,
     /// Neither is certain yet.
     Pending,

@@ -31,6 +31,9 @@ pub enum Rejection {
     /// Entries whose terms fall, or exceed the message's.
     #[error("the terms of the entries fall, or exceed the message's")]
     EntryTerms,
+    /// A membership without voters, which no leader could write.
+    #[error("the message carries a membership without voters")]
+    Membership,
     /// An acknowledgement of entries this leader does not have.
     #[error("the acknowledgement goes beyond the leader's log")]
     MatchBeyondLast,
@@ -53,7 +56,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::WireVersion,
         Self::Cluster,
         Self::Recipient,
@@ -62,6 +65,7 @@ impl Rejection {
         Self::IndexRange,
         Self::Position,
         Self::EntryTerms,
+        Self::Membership,
         Self::MatchBeyondLast,
         Self::Unasked,
         Self::RivalLeader,

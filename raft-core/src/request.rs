@@ -13,7 +13,8 @@ pub enum Request {
     Propose {
         /// The caller's name for the request.
         id: RequestId,
-        /// What the state machines will be given.
+        /// What the state machines will be given. It is kept as it is, with the whole buffer it may be a slice of:
+        /// copy small commands out of large read buffers.
         command: Bytes,
     },
 }

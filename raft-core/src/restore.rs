@@ -108,6 +108,20 @@ pub enum RestoreError {
         /// The term before it.
         before: Term,
     },
+    /// An entry without a term: no leader ever wrote one.
+    #[error("the log's entry at {index} has term 0, which no leader has: the log is corrupt")]
+    EntryWithoutTerm {
+        /// Where it is.
+        index: LogIndex,
+    },
+    /// A snapshot position with an index but no term, or the other way about.
+    #[error(
+        "the snapshot's position {base} is impossible: term and index are zero together or not at all"
+    )]
+    ImpossibleBase {
+        /// The position.
+        base: LogPosition,
+    },
     /// The machine claims more than the log holds.
     #[error(
         "the machine has applied up to {applied} but the log ends at {last}: the log lost its tail"
@@ -145,11 +159,18 @@ impl Restored {
         }
         let base = self.snapshot.position;
         let mut before = base;
+        if (base.term == Term::ZERO) != (base.index == LogIndex::ZERO) || base.index > LogIndex::MAX
+        {
+            return Err(RestoreError::ImpossibleBase { base });
+        }
         if base.term > term {
             return Err(RestoreError::EntryBeyondTerm { entry: base, term });
         }
         for entry in &self.entries {
             let position = LogPosition::new(entry.term, before.index.next());
+            if entry.term == Term::ZERO {
+                return Err(RestoreError::EntryWithoutTerm { index: position.index });
+            }
             if entry.term < before.term {
                 return Err(RestoreError::FallingTerm { entry: position, before: before.term });
             }

@@ -27,7 +27,9 @@ pub struct Term(pub u64);
 impl Term {
     /// The term of a node that has never taken part in an election, and of an empty log.
     pub const ZERO: Self = Self(0);
-    /// No message may carry a term above this one, so that a hostile peer cannot exhaust the terms.
+    /// No message may carry a term above this one, so that arithmetic on terms cannot overflow. (A peer
+    /// that lies about its term can still drive a cluster here, where no election is possible any more:
+    /// Raft trusts its members. A message of an unauthenticated stranger must not reach a node.)
     pub const MAX: Self = Self(1 << 62);
 
     /// The term after this one, or `None` at [`Term::MAX`].

@@ -182,6 +182,19 @@ fn entries_with_impossible_terms() {
 }
 
 #[test]
+fn a_membership_without_voters() {
+    let of = |membership: Membership| {
+        let payload = Payload::Membership(membership.into());
+        let entries = [Entry { term: Term(2), payload }].into_iter().collect();
+        let append = AppendEntries { previous: at(0, 0), entries, commit: LogIndex::ZERO };
+        envelope(2, Message::AppendEntries(append))
+    };
+    rejects(&follower(), &of(Membership::default()), Rejection::Membership);
+    let founders = Membership::of_voters([1, 2, 3].map(NodeId)).expect("there are voters");
+    accepts(&follower(), &of(founders));
+}
+
+#[test]
 fn acknowledgements_of_nothing() {
     let accepted =
         |matched| Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) });

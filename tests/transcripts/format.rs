@@ -122,6 +122,7 @@ fn outcome(outcome: &Outcome) -> String {
 fn note(event: &Event) -> String {
     match event {
         Event::RoleChanged { from, to, term } => format!("{from} becomes {to} in {term}"),
+        Event::TermChanged { from, to } => format!("moves from {from} to {to}"),
         Event::LeaderChanged { leader: Some(id), term } => format!("{id} leads {term}"),
         Event::LeaderChanged { leader: None, term } => format!("no leader known in {term}"),
         Event::ElectionTimeout { term } => format!("election timeout in {term}"),
