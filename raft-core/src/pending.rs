@@ -132,7 +132,7 @@ impl Pending {
             self.appended.retain(|waiting| {
                 let is_lost = waiting.key.index <= committed;
                 if is_lost {
-                    answer(waiting.request, Outcome::Lost, effects);
+                    answer(waiting.request, Outcome::Lost { position: waiting.key }, effects);
                 }
                 !is_lost
             });
@@ -213,10 +213,16 @@ mod tests {
         }
         pending.appended(at(3, 7), RequestId(71), LATER);
         assert_eq!(apply(&mut pending, 5, [local(1), local(2)], &mut effects), [50]);
-        let expected = [(60, Outcome::Lost), (50, Outcome::Done { position: at(1, 5) })];
+        let expected = [
+            (60, Outcome::Lost { position: at(1, 6) }),
+            (50, Outcome::Done { position: at(1, 5) }),
+        ];
         assert_eq!(replies(&mut effects), expected, "of 7 nothing is decided");
         assert_eq!(apply(&mut pending, 7, [local(3)], &mut effects), [71]);
-        let expected = [(70, Outcome::Lost), (71, Outcome::Done { position: at(3, 7) })];
+        let expected = [
+            (70, Outcome::Lost { position: at(1, 7) }),
+            (71, Outcome::Done { position: at(3, 7) }),
+        ];
         assert_eq!(replies(&mut effects), expected);
         assert_eq!(pending.len(), 0);
     }
@@ -240,15 +246,15 @@ mod tests {
         pending.appended(at(1, 1), RequestId(1), Instant(10));
         let sequence = pending.forward(RequestId(2), Instant(20));
         pending.forward(RequestId(3), Instant(30));
-        pending.refuse(sequence, Outcome::Lost, &mut effects);
-        pending.refuse(sequence, Outcome::Lost, &mut effects);
+        pending.refuse(sequence, Outcome::Unknown, &mut effects);
+        pending.refuse(sequence, Outcome::Unknown, &mut effects);
         assert_eq!(pending.deadline(), Instant(10));
         pending.expire(Instant(9), &mut effects);
         pending.expire(Instant(10), &mut effects);
         pending.abandon_forwards(&mut effects);
         pending.abandon_forwards(&mut effects);
         pending.expire(Instant(99), &mut effects);
-        let expected = [(2, Outcome::Lost), (1, Outcome::Unknown), (3, Outcome::Unknown)];
+        let expected = [(2, Outcome::Unknown), (1, Outcome::Unknown), (3, Outcome::Unknown)];
         assert_eq!(replies(&mut effects), expected);
         assert!(apply(&mut pending, 1, [local(1), forwarded(1, 2, 2)], &mut effects).is_empty());
         assert_eq!((replies(&mut effects).len(), pending.deadline()), (0, Instant::NEVER));

@@ -46,7 +46,10 @@ pub enum Outcome {
         leader: Option<NodeId>,
     },
     /// Accepted once, but another entry was committed in its place: it has had and will have no effect.
-    Lost,
+    Lost {
+        /// Where it was. An entry of another term is committed at that index.
+        position: LogPosition,
+    },
     /// Its fate cannot be known here: it may have taken effect, or may yet.
     Unknown,
 }

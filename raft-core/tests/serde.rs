@@ -143,7 +143,11 @@ fn requests_and_answers() {
         Refusal::TooLarge,
     ];
     let refused = refusals.map(|refusal| Outcome::Refused { refusal, leader });
-    let others = [Outcome::Done { position: position() }, Outcome::Lost, Outcome::Unknown];
+    let others = [
+        Outcome::Done { position: position() },
+        Outcome::Lost { position: position() },
+        Outcome::Unknown,
+    ];
     for outcome in refused.into_iter().chain(others) {
         same(&Reply { request: RequestId(1), outcome });
     }

@@ -117,7 +117,7 @@ impl Operation {
     pub fn fate(&self) -> Fate {
         match self.answer.as_ref().map(|answer| answer.outcome) {
             Some(Outcome::Done { .. }) => Fate::Done,
-            Some(Outcome::Refused { .. } | Outcome::Lost) => Fate::Never,
+            Some(Outcome::Refused { .. } | Outcome::Lost { .. }) => Fate::Never,
             Some(Outcome::Unknown) | None => Fate::Unknown,
         }
     }

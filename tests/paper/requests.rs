@@ -183,7 +183,11 @@ fn fine_point_2_lost_means_that_another_entry_is_committed() {
     cluster.receive(message(N2, N1, 2, append(at(1, 1), &[2], 1)));
     assert_eq!((cluster.terms(N1), cluster.outcome(request)), (vec![1, 2], None), "truncated");
     cluster.receive(message(N2, N1, 2, append(at(2, 2), &[], 2)));
-    assert_eq!(cluster.outcome(request), Some(Outcome::Lost), "another entry is committed");
+    assert_eq!(
+        cluster.outcome(request),
+        Some(Outcome::Lost { position: at(1, 2) }),
+        "another entry is committed"
+    );
 }
 
 /// Fine point 2: an entry that was truncated here may still be committed, and is then answered as done.

@@ -114,7 +114,7 @@ fn outcome(outcome: &Outcome) -> String {
             let leader = leader.map_or(String::new(), |id| format!(", ask {id}"));
             format!("refused, {refusal:?}{leader}")
         }
-        Outcome::Lost => "lost".into(),
+        Outcome::Lost { position } => format!("lost at {position}"),
         Outcome::Unknown => "unknown".into(),
     }
 }

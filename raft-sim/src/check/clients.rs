@@ -57,13 +57,35 @@ impl<M: Machine> Checks<M> {
                     self.coverage.note(Situation::ProposalBusy);
                 }
             }
-            Outcome::Lost => self.coverage.note(Situation::ProposalLost),
+            Outcome::Lost { position } => {
+                self.check_lost(at, op, node, *position)?;
+                self.coverage.note(Situation::ProposalLost);
+            }
             Outcome::Unknown if route == Route::Forwarded => {
                 self.coverage.note(Situation::ForwardUnknown);
             }
             Outcome::Unknown => {}
         }
         Ok(())
+    }
+
+    /// What was lost has another entry committed in its place: being truncated somewhere is not enough
+    /// (paper Figure 8).
+    fn check_lost(
+        &self,
+        at: Instant,
+        op: OpId,
+        node: NodeId,
+        position: LogPosition,
+    ) -> Result<(), Violation> {
+        let committed = self.ghost.log.at(position.index).map(|link| link.term);
+        if committed.is_some_and(|term| term != position.term) {
+            return Ok(());
+        }
+        let witness = format!(
+            "{node} told that {op} is lost at {position}, where no other entry is committed"
+        );
+        Err(Violation::new(Property::ClientOrder, at, &[node], witness))
     }
 
     /// What was done is committed, is what was asked, and gave the output that was told.

@@ -62,6 +62,7 @@ impl<M: Machine> Checks<M> {
                 return Err(Violation::new(Property::ElectionSafety, at, &[id, rival], witness));
             }
             Claimed::First(change) => {
+                self.check_elected(at, place, term)?;
                 self.coverage.note(Situation::LeaderElected);
                 if change == Change::Other {
                     self.coverage.note(Situation::LeaderChanged);
@@ -71,6 +72,21 @@ impl<M: Machine> Checks<M> {
         }
         self.nodes[place].led = term;
         Ok(())
+    }
+
+    /// A quorum of the leader's membership has its vote for it on disk (paper §5.2).
+    fn check_elected(&self, at: Instant, place: usize, term: Term) -> Result<(), Violation> {
+        let watched = &self.nodes[place];
+        let id = watched.id;
+        let voted = |voter: NodeId| {
+            self.place_of(voter)
+                .is_some_and(|place| self.nodes[place].votes_on_disk.get(term) == Some(&id))
+        };
+        if watched.membership(&self.initial).reached_by_quorum(voted) == Some(true) {
+            return Ok(());
+        }
+        let witness = format!("{id} leads {term}, but no quorum has voted for it");
+        Err(Violation::new(Property::ElectionSafety, at, &[id], witness))
     }
 
     /// A new leader holds everything that was committed in earlier terms.

@@ -40,7 +40,7 @@ fn answer(history: &mut History, id: u64, told: &Told) {
     let (outcome, output) = match told {
         Told::Output(output) => (Outcome::Done { position }, Some(output)),
         Told::Unknown => (Outcome::Unknown, None),
-        Told::Lost => (Outcome::Lost, None),
+        Told::Lost => (Outcome::Lost { position }, None),
     };
     history.answer(Instant(0), OpId(id), NODE, outcome, output).expect("invoked and unanswered");
 }

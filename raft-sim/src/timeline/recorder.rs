@@ -305,7 +305,9 @@ fn answer(outcome: Outcome) -> String {
             let hint = leader.map_or_else(String::new, |leader| format!(" (it names {leader})"));
             format!("refused, {refusal}{hint}")
         }
-        Outcome::Lost => "lost: another entry was committed in its place".to_owned(),
+        Outcome::Lost { position } => {
+            format!("lost: another entry was committed instead of {position}")
+        }
         Outcome::Unknown => "its fate is unknown".to_owned(),
     }
 }

@@ -320,7 +320,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 }
                 self.later(number, Choice::Think);
             }
-            Outcome::Lost | Outcome::Unknown => {
+            Outcome::Lost { .. } | Outcome::Unknown => {
                 client.command = None;
                 self.later(number, Choice::Think);
             }

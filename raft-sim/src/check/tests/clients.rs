@@ -4,7 +4,7 @@ use super::*;
 use crate::check::SEARCH_BUDGET;
 use crate::coverage::Situation;
 use crate::history::OpId;
-use raft_core::{Outcome, Refusal};
+use raft_core::{HardState, Incarnation, Outcome, Refusal};
 
 const REFUSED: Outcome = Outcome::Refused { refusal: Refusal::NoLeader, leader: None };
 
@@ -91,10 +91,22 @@ fn answers_out_of_order_fire() {
     fires(answer(&mut scene, 2, done(2), None), Property::ClientOrder);
 }
 
+/// Goal: an operation is lost only where an entry of another term is committed.
+#[test]
+fn what_is_not_decided_is_not_lost() {
+    for index in [2, 9] {
+        let mut scene = applied();
+        invoke(&mut scene, 1, &put("z"));
+        let lost = Outcome::Lost { position: LogPosition::new(Term(1), LogIndex(index)) };
+        fires(answer(&mut scene, 1, lost, None), Property::ClientOrder);
+    }
+}
+
 /// Goal: what was refused, or never asked for, or asked for once, is not committed, not at all, not twice.
 #[test]
 fn commands_that_nobody_may_have_asked_for_fire() {
-    for outcome in [REFUSED, Outcome::Lost] {
+    let lost = Outcome::Lost { position: LogPosition::new(Term(0), LogIndex(2)) };
+    for outcome in [REFUSED, lost] {
         let mut scene = applied();
         invoke(&mut scene, 1, &put("a"));
         invoke(&mut scene, 2, &put("b"));
@@ -213,7 +225,11 @@ fn a_broken_machine_fires() {
     let mut fake = Scene::new(1).nodes.remove(0);
     checks.started(Instant(0), NodeId(1), &fake).expect("sound");
     fake.entries = vec![entry(1, "a")];
-    fake.view.term = Term(1);
+    (fake.view.term, fake.view.vote) = (Term(1), Some(NodeId(1)));
+    let hard_state =
+        HardState { term: Term(1), vote: Some(NodeId(1)), incarnation: Incarnation(1) };
+    let vote = Write { hard_state: Some(hard_state), ..Write::default() };
+    checks.durable(Instant(1), NodeId(1), &vote).expect("sound");
     fake.view.role = Role::Leader;
     fake.view.last = position(1, 1);
     checks.stepped(Instant(1), NodeId(1), &fake).expect("sound");

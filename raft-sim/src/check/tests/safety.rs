@@ -98,6 +98,13 @@ fn logs_that_do_not_match_fire() {
     fires(scene.append(2, 3, &[entry(1, "small"), entry(1, "last")]), Property::LogMatching);
 }
 
+/// Goal: nobody leads without the votes of a quorum, on its disks.
+#[test]
+fn a_leader_without_votes_fires() {
+    fires(Scene::settled().elect(2, 2, &[]), Property::ElectionSafety);
+    assert_eq!(Scene::settled().elect(2, 2, &[3]), Ok(()));
+}
+
 /// Goal: a leader without a committed entry fires; one that won a term before the entry was committed does not.
 #[test]
 fn an_incomplete_leader_fires() {
@@ -111,6 +118,7 @@ fn an_incomplete_leader_fires() {
 
     let mut scene = Scene::settled();
     scene.vote(3, 2, 3).expect("sound");
+    scene.vote(1, 2, 3).expect("sound");
     scene.elect(2, 3, &[1]).expect("sound");
     for node in [1, 2] {
         scene.append(node, 3, &[entry(3, "c")]).expect("sound");
