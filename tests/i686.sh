@@ -2,7 +2,7 @@
 # Runs the committed table of seeds and digests on a 32-bit target: the same run must have the same digest there.
 #
 # Needs rustup, and a C compiler that links 32-bit programs (Debian and Ubuntu: apt-get install gcc-multilib).
-# Not a stage of .ci/run, which needs nothing but Rust; the workflow runs it as a job of its own.
+# A job of the workflow; .ci/run runs it where these can be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
