@@ -27,6 +27,7 @@ mod outbox;
 mod pending;
 mod write_lane;
 mod replica;
+mod origins;
 mod transition;
 mod role;
 mod gate;

@@ -13,26 +13,20 @@ use crate::entry::{Entry, Origin};
 use crate::gate;
 use crate::input::Input;
 use crate::invariants;
-use crate::log::Log;
-use crate::membership::{Membership, Memberships};
+use crate::membership::Membership;
 use crate::message::{Ballot, Envelope, Message};
-use crate::outbox::Outbox;
-use crate::pending::Pending;
-use crate::persist::{HardState, Life};
-use crate::rejection::Rejections;
-use crate::replica::{MachineLane, Replica};
+use crate::origins::Origins;
+use crate::persist::Life;
+use crate::replica::Replica;
 use crate::request::{Outcome, Refusal, Reply, Request};
-use crate::restore::{Bootstrap, Join, RestoreError, Restored, Start};
-use crate::rng::Jitter;
+use crate::restore::{RestoreError, Start};
 use crate::role::RoleState;
 use crate::role::candidate::{Candidate, PreCandidate};
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
-use crate::snapshot::SnapshotMeta;
 use crate::status::{Role, Status};
 use crate::transition::Transition;
-use crate::types::{Incarnation, Instant, LogIndex, LogPosition, NodeId, RequestId, Term};
-use crate::write_lane::WriteLane;
+use crate::types::{Instant, LogIndex, LogPosition, NodeId, RequestId, Term};
 
 /// One member of a Raft cluster, as a value: it changes in [`Node::step`] and nowhere else.
 ///
@@ -44,7 +38,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node: founds a cluster ([`Bootstrap`]), joins one ([`Join`]) or comes back ([`Restored`]).
+    /// Starts a node: founds a cluster ([`Bootstrap`](crate::Bootstrap)), joins one
+    /// ([`Join`](crate::Join)) or comes back ([`Restored`](crate::Restored)).
     ///
     /// Nothing is due before the first step; [`Node::deadline`] asks for it at once.
     ///
@@ -55,12 +50,7 @@ impl Node {
         start: impl Into<Start>,
         now: Instant,
     ) -> Result<Self, RestoreError> {
-        let origins = match start.into() {
-            Start::Bootstrap(Bootstrap { membership }) => Origins::found(&config, membership)?,
-            Start::Join(Join) => Origins::empty(),
-            Start::Restart(restored) => Origins::restart(restored)?,
-        };
-        let mut replica = origins.replica(config, now);
+        let mut replica = Origins::of(start.into(), &config)?.replica(config, now);
         let role = RoleState::Follower(Follower::new(None, &mut replica));
         Ok(Self { replica, role })
     }
@@ -507,78 +497,5 @@ impl Node {
 
     pub(crate) fn life(&self) -> Life {
         self.replica.life()
-    }
-}
-
-/// What a node begins with, whichever way it starts.
-struct Origins {
-    /// As on the disk: of the life before.
-    hard_state: HardState,
-    snapshot: SnapshotMeta,
-    entries: Vec<Entry>,
-    memberships: Memberships,
-    commit: LogIndex,
-    applied: LogIndex,
-    founding: Option<SnapshotMeta>,
-}
-
-impl Origins {
-    fn empty() -> Self {
-        Self::of_snapshot(SnapshotMeta::default())
-    }
-
-    fn of_snapshot(snapshot: SnapshotMeta) -> Self {
-        let memberships = Memberships::new(snapshot.position.index, snapshot.membership.clone());
-        Self {
-            hard_state: HardState::default(),
-            snapshot,
-            entries: Vec::new(),
-            memberships,
-            commit: LogIndex::ZERO,
-            applied: LogIndex::ZERO,
-            founding: None,
-        }
-    }
-
-    fn found(config: &Config, membership: Membership) -> Result<Self, RestoreError> {
-        if !membership.contains(config.id) {
-            return Err(RestoreError::NotAMember { id: config.id });
-        }
-        let snapshot =
-            SnapshotMeta { position: LogPosition::ZERO, membership: Arc::new(membership) };
-        let founding = Some(snapshot.clone());
-        Ok(Self { founding, ..Self::of_snapshot(snapshot) })
-    }
-
-    fn restart(restored: Restored) -> Result<Self, RestoreError> {
-        restored.validate()?;
-        let mut origins = Self::of_snapshot(restored.snapshot.clone());
-        for (index, membership) in restored.memberships() {
-            origins.memberships.append(index, membership.clone());
-        }
-        origins.hard_state = restored.hard_state;
-        origins.applied = restored.applied;
-        // The hint may be older than what the machine holds, and than nothing else.
-        origins.commit = restored.commit.max(restored.applied);
-        origins.entries = restored.entries;
-        Ok(origins)
-    }
-
-    fn replica(self, config: Config, now: Instant) -> Replica {
-        let incarnation = Incarnation(self.hard_state.incarnation.0 + 1);
-        let life = Life { node: config.id, incarnation };
-        Replica {
-            now,
-            hard_state: HardState { incarnation, ..self.hard_state },
-            log: Log::restore(self.snapshot.position, self.entries, self.commit),
-            memberships: self.memberships,
-            lane: WriteLane::new(life, self.hard_state, self.founding),
-            outbox: Outbox::default(),
-            pending: Pending::default(),
-            machine: MachineLane { applied: self.applied, handed: self.applied },
-            jitter: Jitter::new(config.seed, life),
-            rejections: Rejections::default(),
-            config,
-        }
     }
 }

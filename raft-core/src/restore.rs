@@ -42,7 +42,7 @@ pub struct Join;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Restored {
-    /// The last hard state written.
+    /// The last hard state written; the default if none was.
     pub hard_state: HardState,
     /// The last snapshot installed; at index 0 for a log that begins at its beginning.
     pub snapshot: SnapshotMeta,
@@ -76,10 +76,10 @@ impl From<Restored> for Start {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// A hard state that no node ever wrote: the disk is empty, or another file was read.
+    /// Neither a hard state nor a founding membership: the disk is empty, or another file was read.
     #[error(
-        "the hard state has incarnation 0, which is never written: if the disk is empty, use \
-         Bootstrap or Join with a name that was never used"
+        "the disk holds neither a hard state (its incarnation is 0) nor a membership: if it is \
+         empty, use Bootstrap or Join with a name that was never used"
     )]
     NeverStarted,
     /// The name is not among the founding members.
@@ -151,7 +151,9 @@ impl Restored {
     /// The disk must be one that some prefix of writes leaves behind.
     pub(crate) fn validate(&self) -> Result<(), RestoreError> {
         let HardState { term, incarnation, vote: _ } = self.hard_state;
-        if incarnation == Incarnation(0) {
+        // A founder whose founding write alone became durable has a membership and no hard state yet.
+        let is_founded = !self.snapshot.membership.voters().is_empty();
+        if incarnation == Incarnation(0) && !is_founded {
             return Err(RestoreError::NeverStarted);
         }
         if term > Term::MAX || incarnation.0 == u64::MAX {

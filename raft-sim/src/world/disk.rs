@@ -60,9 +60,10 @@ impl Image {
     /// How a node with this disk starts. Without the empty snapshot that names the members, nothing that it
     /// did can have been seen by others: then it founds the cluster again.
     pub(super) fn start(&self, founders: &Membership, applied: LogIndex) -> Start {
-        let (Some(hard_state), Some(snapshot)) = (self.hard_state, &self.snapshot) else {
+        let Some(snapshot) = &self.snapshot else {
             return Bootstrap { membership: founders.clone() }.into();
         };
+        let hard_state = self.hard_state.unwrap_or_default();
         let entries = self.entries.clone();
         Restored { hard_state, snapshot: snapshot.clone(), entries, commit: self.commit, applied }
             .into()
