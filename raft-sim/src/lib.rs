@@ -5,7 +5,7 @@
 //! for bit, on every machine, so whatever goes wrong can be looked at again.
 //!
 //! The Raft under test is anything that implements [`Raft`](raft::Raft) (`raft-core` does), and the state
-//! machine is anything that implements [`Machine`](machine::Machine): the user's own, or the built-in
+//! machine is anything that implements [`Machine`]: the user's own, or the built-in
 //! key-value store. In a test, [`check`](fn@check) runs a campaign of seeds:
 //!
 //! ```no_run

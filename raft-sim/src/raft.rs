@@ -1,6 +1,6 @@
 //! The Raft under test, as the simulator sees it.
 //!
-//! The simulator knows Raft through this trait alone. `raft-core`'s [`Node`](raft_core::Node) implements it
+//! The simulator knows Raft through this trait alone. `raft-core`'s [`raft_core::Node`] implements it
 //! (`core_adapter.rs`); an adapter for another implementation translates to the same
 //! vocabulary (terms, positions, entries, writes), which is taken from `raft-core`'s data types.
 
