@@ -89,7 +89,8 @@ pub struct Settings {
     pub max_command_bytes: u64,
     /// The most requests that may be pending at this node.
     pub max_pending_requests: u64,
-    /// How long a request may be pending before its fate is reported as unknown.
+    /// How long a request may be pending before its fate is reported as unknown. One whose entry the machine
+    /// has been given is answered when the machine reports it, however long that takes.
     pub request_timeout: Ticks,
 }
 
@@ -156,6 +157,8 @@ impl Settings {
 
 /// Settings that have been checked; read them through `Deref`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Settings", into = "Settings"))]
 pub struct Config {
     settings: Settings,
 }
@@ -165,6 +168,20 @@ impl Deref for Config {
 
     fn deref(&self) -> &Settings {
         &self.settings
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        settings.validate()
+    }
+}
+
+impl From<Config> for Settings {
+    fn from(config: Config) -> Self {
+        config.settings
     }
 }
 

@@ -86,10 +86,13 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
             require(term > Term::ZERO, Rejection::TermRange)?;
             require(*index <= LogIndex::MAX, Rejection::IndexRange)
         }
+        Message::ForwardProposal { incarnation, sequence, .. } => {
+            require(term > Term::ZERO, Rejection::TermRange)?;
+            require(*sequence > 0 && incarnation.0 > 0, Rejection::Unasked)
+        }
         Message::VoteReply { .. }
         | Message::HeartbeatReply { .. }
         | Message::StaleTerm
-        | Message::ForwardProposal { .. }
         | Message::ForwardRefused { .. } => require(term > Term::ZERO, Rejection::TermRange),
     }
 }
@@ -158,6 +161,8 @@ fn asked_for(replica: &Replica, role: &RoleState, envelope: &Envelope) -> Result
             require(*round <= leader.round(), Rejection::Unasked)
         }
         (Message::ForwardRefused { incarnation, sequence, .. }, _) => {
+            // Only the leader that was asked can know.
+            sole_leader(replica, role, envelope)?;
             let is_own = *incarnation <= replica.life().incarnation;
             require(is_own && *sequence > 0, Rejection::Unasked)?;
             let is_sent = *incarnation < replica.life().incarnation

@@ -19,7 +19,8 @@ pub enum Input {
     /// A caller asks for something.
     Request(Request),
     /// Stand for election now, as if the election timeout had passed. Pre-vote and the stickiness of the
-    /// other nodes still apply, so a healthy leader is not deposed by it. Ignored by a leader and by nodes
-    /// that may not campaign.
+    /// other nodes still apply: as long as a majority hears the leader, asking does not depose it. (Without
+    /// pre-vote the term is raised at once, and the leader learns of that.) Ignored by a leader and by
+    /// nodes that may not campaign.
     Campaign,
 }

@@ -125,7 +125,7 @@ impl Log {
     }
 
     pub(crate) fn append(&mut self, entry: Entry) -> LogPosition {
-        debug_assert!(entry.term >= self.last().term, "INV-1: the terms of a log never fall");
+        assert!(entry.term >= self.last().term, "INV-1: the terms of a log never fall");
         self.undurable_bytes += entry.size();
         self.uncommitted_bytes += entry.size();
         self.entries.push_back(entry);
@@ -152,10 +152,7 @@ impl Log {
 
     /// Notes that everything up to `index` is committed; says whether that is news.
     pub(crate) fn commit_to(&mut self, index: LogIndex) -> bool {
-        debug_assert!(
-            index <= self.last_index(),
-            "INV-4: nothing is committed that is not in the log"
-        );
+        assert!(index <= self.last_index(), "INV-4: nothing is committed that is not in the log");
         if index <= self.commit {
             return false;
         }
@@ -171,7 +168,7 @@ impl Log {
 
     /// Puts everything the disk lacks into a write, which is then under way.
     pub(crate) fn submit(&mut self, write: &mut Write) {
-        debug_assert!(self.in_flight.is_none(), "INV-5: one write is under way at a time");
+        assert!(self.in_flight.is_none(), "INV-5: one write is under way at a time");
         write.truncate_from = self.stale_from.take();
         let last = self.last_index();
         if self.submitted < last {

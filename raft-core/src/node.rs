@@ -76,7 +76,8 @@ impl Node {
         debug_assert_eq!(self.invariants(), Ok(()));
     }
 
-    /// When the node must be stepped next, whatever happens until then.
+    /// When the node must be stepped next, whatever happens until then; [`Instant::NEVER`] when it only
+    /// waits for others.
     pub fn deadline(&self) -> Instant {
         if self.replica.lane.is_due(self.replica.hard_state, &self.replica.log) {
             return self.replica.now;
@@ -323,12 +324,14 @@ impl Node {
                     self.stand(effects);
                 }
             }
-            Transition::Campaign => self.stand(effects),
+            Transition::Campaign if self.replica.may_campaign() => self.stand(effects),
             Transition::Lead => {
                 let leader = Leader::start(&mut self.replica, effects);
                 self.role = RoleState::Leader(leader);
             }
-            Transition::Concede => self.follow(None),
+            // A campaign may also come too late: the disk has stalled meanwhile, and a term that cannot
+            // become durable would only disturb.
+            Transition::Campaign | Transition::Concede => self.follow(None),
             Transition::StepDown(reason) => {
                 effects.event(Event::SteppedDown { term: self.replica.term(), reason });
                 self.follow(None);
@@ -363,7 +366,9 @@ impl Node {
             effects.event(Event::RoleChanged { from: before.0, to: role, term });
         }
         if (leader, term) != (before.1, before.2) {
-            effects.event(Event::LeaderChanged { leader, term });
+            if leader.or(before.1).is_some() {
+                effects.event(Event::LeaderChanged { leader, term });
+            }
             self.replica.pending.abandon_forwards(effects);
         }
     }

@@ -86,7 +86,8 @@ impl Origins {
     /// the disk, and is written before anything else leaves.
     pub(crate) fn replica(self, config: Config, now: Instant) -> Replica {
         let incarnation = Incarnation(self.hard_state.incarnation.0 + 1);
-        let life = Life { node: config.id, incarnation };
+        let now = now.min(Instant::LAST);
+        let life = Life { node: config.id, incarnation, started: now };
         Replica {
             now,
             hard_state: HardState { incarnation, ..self.hard_state },

@@ -28,15 +28,27 @@ struct Withheld {
     envelope: Envelope,
 }
 
+/// Whether a message is for somebody of the membership in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    Member,
+    Stranger,
+}
+
 impl Outbox {
-    pub(crate) fn withhold(&mut self, until: WriteNumber, envelope: Envelope) {
+    /// A stranger gets a slot only while most are free, so that members always find one.
+    pub(crate) fn withhold(&mut self, until: WriteNumber, envelope: Envelope, receiver: Receiver) {
+        let most = match receiver {
+            Receiver::Member => MAX_WITHHELD,
+            Receiver::Stranger => MAX_WITHHELD / 4,
+        };
         let same_slot = |held: &&mut Withheld| {
             held.envelope.to == envelope.to
                 && discriminant(&held.envelope.message) == discriminant(&envelope.message)
         };
         if let Some(slot) = self.withheld.iter_mut().find(same_slot) {
             *slot = Withheld { until, envelope };
-        } else if self.withheld.len() < MAX_WITHHELD {
+        } else if self.withheld.len() < most {
             self.withheld.push(Withheld { until, envelope });
         }
     }
@@ -84,9 +96,9 @@ mod tests {
     #[test]
     fn a_slot_holds_the_newest() {
         let (mut outbox, mut effects) = (Outbox::default(), Effects::new());
-        outbox.withhold(WriteNumber(1), vote(2, 1, Ballot::Refused));
-        outbox.withhold(WriteNumber(2), vote(2, 1, Ballot::Granted));
-        outbox.withhold(WriteNumber(1), vote(3, 1, Ballot::Refused));
+        outbox.withhold(WriteNumber(1), vote(2, 1, Ballot::Refused), Receiver::Member);
+        outbox.withhold(WriteNumber(2), vote(2, 1, Ballot::Granted), Receiver::Member);
+        outbox.withhold(WriteNumber(1), vote(3, 1, Ballot::Refused), Receiver::Member);
         assert_eq!(outbox.len(), 2);
         outbox.release(WriteNumber(1), &mut effects);
         assert_eq!((outbox.len(), effects.len()), (1, 1));
@@ -101,7 +113,7 @@ mod tests {
     fn slots_are_bounded() {
         let mut outbox = Outbox::default();
         for receiver in 0..5_000 {
-            outbox.withhold(WriteNumber(1), vote(receiver, 1, Ballot::Refused));
+            outbox.withhold(WriteNumber(1), vote(receiver, 1, Ballot::Refused), Receiver::Member);
         }
         assert_eq!(outbox.len(), MAX_WITHHELD);
         outbox.enter(Term(2));

@@ -164,7 +164,7 @@ mod tests {
     use crate::entry::{Entry, Origin};
     use crate::types::{Incarnation, NodeId};
 
-    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(2) };
+    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(2), started: Instant(0) };
     const LATER: Instant = Instant(1_000);
 
     fn at(term: u64, index: u64) -> LogPosition {

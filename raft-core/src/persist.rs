@@ -4,14 +4,14 @@
 //! a write durable turns it into the one [`Persisted`] receipt there can be for it. Neither type can be
 //! cloned, fabricated or deserialized, so a repeated or invented completion does not compile:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0382
 //! fn twice(persist: raft_core::Persist) {
 //!     let first = persist.done();
 //!     let second = persist.done(); // error: use of moved value
 //! }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! fn copied(persist: &raft_core::Persist) -> raft_core::Persist {
 //!     persist.clone() // error: `Persist` is not `Clone`
 //! }
@@ -19,7 +19,7 @@
 
 use crate::entry::{Entries, Entry};
 use crate::snapshot::SnapshotMeta;
-use crate::types::{Incarnation, LogIndex, NodeId, Term, WriteNumber};
+use crate::types::{Incarnation, Instant, LogIndex, NodeId, Term, WriteNumber};
 
 /// What must survive a crash beside the log (paper, Figure 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,6 +78,8 @@ impl Write {
 pub(crate) struct Life {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
+    /// Tells apart lives whose incarnation never became durable and was given again.
+    pub(crate) started: Instant,
 }
 
 /// The obligation to make a [`Write`] durable. Hand back the receipt from [`Persist::done`] when it is.

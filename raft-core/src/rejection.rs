@@ -75,7 +75,10 @@ impl Rejection {
     ];
 }
 
-/// How often each [`Rejection`] has happened.
+/// The list above is complete: the last reason is its last.
+const _: () = assert!(Rejection::ForeignReceipt as usize + 1 == Rejection::ALL.len());
+
+/// How often each [`Rejection`] has happened, in the order of [`Rejection::ALL`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rejections {

@@ -8,9 +8,9 @@ use crate::apply::Applied;
 use crate::input::Input;
 use crate::message::Envelope;
 use crate::node::Node;
-use crate::persist::Persisted;
+use crate::persist::{Life, Persisted};
 use crate::request::Request;
-use crate::types::{Instant, LogIndex, WriteNumber};
+use crate::types::{Incarnation, Instant, LogIndex, WriteNumber};
 
 /// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum RecordedInput {
     Persisted(WriteNumber),
     /// [`Input::Applied`]: the last index applied.
     Applied(LogIndex),
+    /// A receipt of another node or another life, which the node refuses.
+    ForeignReceipt,
     /// [`Input::Request`].
     Request(Request),
     /// [`Input::Campaign`].
@@ -42,8 +44,11 @@ pub enum RecordedInput {
 
 impl RecordedInput {
     /// What to record of an input, before it is given to the node.
-    pub fn of(input: &Input) -> Self {
+    pub fn of(input: &Input, node: &Node) -> Self {
+        let life = node.life();
         match input {
+            Input::Persisted(receipt) if receipt.life != life => Self::ForeignReceipt,
+            Input::Applied(receipt) if receipt.life != life => Self::ForeignReceipt,
             Input::Tick => Self::Tick,
             Input::Receive(envelope) => Self::Receive(envelope.clone()),
             Input::Persisted(receipt) => Self::Persisted(receipt.number()),
@@ -61,6 +66,10 @@ impl RecordedInput {
             Self::Receive(envelope) => Input::Receive(envelope.clone()),
             Self::Persisted(number) => Input::Persisted(Persisted { life, number: *number }),
             Self::Applied(last) => Input::Applied(Applied { life, last: *last }),
+            Self::ForeignReceipt => {
+                let life = Life { incarnation: Incarnation(0), ..life };
+                Input::Persisted(Persisted { life, number: WriteNumber(0) })
+            }
             Self::Request(request) => Input::Request(request.clone()),
             Self::Campaign => Input::Campaign,
         }

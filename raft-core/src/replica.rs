@@ -13,7 +13,7 @@ use crate::entry::{Entry, Payload};
 use crate::log::{Limits, Log};
 use crate::membership::{Membership, Memberships};
 use crate::message::{AppendEntries, Envelope, Message, WireVersion};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Receiver};
 use crate::pending::Pending;
 use crate::persist::{HardState, Life, Persisted};
 use crate::rejection::{Rejection, Rejections};
@@ -66,7 +66,7 @@ impl Replica {
     }
 
     pub(crate) fn advance_clock(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        self.now = self.now.max(now.min(Instant::LAST));
     }
 
     pub(crate) fn draw_election_timeout(&mut self) -> Ticks {
@@ -112,7 +112,14 @@ impl Replica {
         };
         match self.lane.covering(self.hard_state) {
             None => effects.push(Effect::Send(envelope)),
-            Some(until) => self.outbox.withhold(until, envelope),
+            Some(until) => {
+                let receiver = if self.membership().contains(to) {
+                    Receiver::Member
+                } else {
+                    Receiver::Stranger
+                };
+                self.outbox.withhold(until, envelope, receiver);
+            }
         }
     }
 

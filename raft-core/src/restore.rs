@@ -114,6 +114,12 @@ pub enum RestoreError {
         /// Where it is.
         index: LogIndex,
     },
+    /// A membership without voters: no leader ever wrote one.
+    #[error("the membership at {index} has no voters, which no cluster has: the log is corrupt")]
+    NoVoters {
+        /// Where it is.
+        index: LogIndex,
+    },
     /// A snapshot position with an index but no term, or the other way about.
     #[error(
         "the snapshot's position {base} is impossible: term and index are zero together or not at all"
@@ -152,7 +158,9 @@ impl Restored {
     pub(crate) fn validate(&self) -> Result<(), RestoreError> {
         let HardState { term, incarnation, vote: _ } = self.hard_state;
         // A founder whose founding write alone became durable has a membership and no hard state yet.
-        let is_founded = !self.snapshot.membership.voters().is_empty();
+        let is_founded = !self.snapshot.membership.voters().is_empty()
+            && self.entries.is_empty()
+            && self.hard_state == HardState::default();
         if incarnation == Incarnation(0) && !is_founded {
             return Err(RestoreError::NeverStarted);
         }
@@ -165,6 +173,9 @@ impl Restored {
         {
             return Err(RestoreError::ImpossibleBase { base });
         }
+        if base.index > LogIndex::ZERO && self.snapshot.membership.voters().is_empty() {
+            return Err(RestoreError::NoVoters { index: base.index });
+        }
         if base.term > term {
             return Err(RestoreError::EntryBeyondTerm { entry: base, term });
         }
@@ -172,6 +183,9 @@ impl Restored {
             let position = LogPosition::new(entry.term, before.index.next());
             if entry.term == Term::ZERO {
                 return Err(RestoreError::EntryWithoutTerm { index: position.index });
+            }
+            if matches!(&entry.payload, Payload::Membership(of) if of.voters().is_empty()) {
+                return Err(RestoreError::NoVoters { index: position.index });
             }
             if entry.term < before.term {
                 return Err(RestoreError::FallingTerm { entry: position, before: before.term });

@@ -99,7 +99,7 @@ pub struct PeerStatus {
     pub heard: Instant,
 }
 
-/// The term and role of a node in one word, for short displays: `T3 leader`.
+/// The essentials in one line: `n1 leader T3, last i7@T3, commit i6, applied i6`.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let HardState { term, .. } = self.hard_state;
@@ -111,7 +111,6 @@ impl fmt::Display for Status {
     }
 }
 
-/// A short name, used where a whole [`Status`] would be too much.
 impl Status {
     /// The current term.
     pub fn term(&self) -> Term {

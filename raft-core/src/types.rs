@@ -107,8 +107,10 @@ impl LogPosition {
 pub struct Instant(pub u64);
 
 impl Instant {
-    /// A moment that never comes.
+    /// A moment that never comes: nobody steps at it, and a later reading counts as [`Instant::LAST`].
     pub const NEVER: Self = Self(u64::MAX);
+    /// The last moment that may come.
+    pub(crate) const LAST: Self = Self(u64::MAX - 1);
 
     /// The moment `span` after this one.
     #[must_use]

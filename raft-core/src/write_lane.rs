@@ -73,7 +73,7 @@ impl WriteLane {
 
     /// Starts a write of everything the disk lacks.
     pub(crate) fn submit(&mut self, current: HardState, log: &mut Log, now: Instant) -> Persist {
-        debug_assert!(self.outstanding.is_none(), "INV-5: one write is under way at a time");
+        assert!(self.outstanding.is_none(), "INV-5: one write is under way at a time");
         let mut write = Write { install: self.founding.take(), ..Write::default() };
         let mut covered = self.durable;
         if write.install.is_none() {
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::types::{Incarnation, LogPosition, NodeId, Term};
 
-    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(1) };
+    const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(1), started: Instant(0) };
     const NOW: Instant = Instant(0);
 
     fn term(term: u64) -> HardState {
@@ -162,9 +162,11 @@ mod tests {
         let number = persist.number();
         let other_life = Life { incarnation: Incarnation(9), ..LIFE };
         let other_node = Life { node: NodeId(2), ..LIFE };
+        let same_incarnation_again = Life { started: Instant(5), ..LIFE };
         for foreign in [
             Persisted { life: other_life, number },
             Persisted { life: other_node, number },
+            Persisted { life: same_incarnation_again, number },
             Persisted { life: LIFE, number: WriteNumber(number.0 + 1) },
         ] {
             assert!(!lane.complete(&foreign));

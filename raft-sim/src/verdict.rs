@@ -34,6 +34,8 @@ pub struct Statistics {
     /// How long it took in simulated time, in microseconds.
     pub simulated: u64,
     /// Elections that somebody won.
+    pub elections: u64,
+    /// Elections that another node won than the one before.
     pub leader_changes: u64,
     /// The last term of any node.
     pub terms: u64,
@@ -84,6 +86,7 @@ impl Statistics {
         self.events += other.events;
         self.steps += other.steps;
         self.simulated += other.simulated;
+        self.elections += other.elections;
         self.leader_changes += other.leader_changes;
         self.terms += other.terms;
         self.commits += other.commits;

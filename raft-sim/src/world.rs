@@ -72,6 +72,8 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     stage: Stage,
     founders: Membership,
     statistics: Statistics,
+    /// Who won the latest election.
+    last_elected: Option<NodeId>,
     digest: Digest,
     violation: Option<Violation>,
 }
@@ -141,7 +143,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
     /// # Panics
     /// When the plan has not passed it.
     pub fn new(plan: &'a Plan, trace: &'a mut T, level: CheckLevel) -> Self {
-        debug_assert_eq!(plan.validate(), Ok(()));
+        assert_eq!(plan.validate(), Ok(()), "an invalid plan cannot be run");
         let ids: Vec<NodeId> = plan.node_ids().collect();
         let founders =
             Membership::of_voters(ids.iter().copied()).expect("a plan has at least one node");
@@ -165,6 +167,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             stage: Stage::Faults,
             founders,
             statistics: Statistics::default(),
+            last_elected: None,
             digest: Digest::default(),
             violation: None,
             hosts,
@@ -175,7 +178,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
 
     fn schedule_beginnings(&mut self) {
         for node in 0..self.hosts.len() {
-            let stamp = self.hosts[node].number();
+            let stamp = self.hosts[node].number(host::Series::Stamp);
             self.hosts[node].awaited = stamp;
             self.queue.push(0, Event::Restart { node: short(node), stamp });
         }

@@ -35,6 +35,7 @@ fn input(input: &RecordedInput) -> String {
             format!("from {}: {}", envelope.from, message(envelope))
         }
         RecordedInput::Persisted(number) => format!("write {} is durable", number.0),
+        RecordedInput::ForeignReceipt => "a receipt of another life".into(),
         RecordedInput::Applied(last) => format!("applied up to {last}"),
         RecordedInput::Request(Request::Propose { id, command }) => {
             format!("propose {id} {:?}", String::from_utf8_lossy(command))

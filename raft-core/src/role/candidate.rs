@@ -12,15 +12,21 @@ use crate::replica::Replica;
 use crate::transition::Transition;
 use crate::types::{Instant, NodeId, Ticks};
 
-/// Who has voted, and how. The first ballot of a voter counts.
+/// Who has voted, and how. A grant counts whatever else the voter said: a refusal may be a late answer to
+/// an earlier question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Ballots(Vec<(NodeId, Ballot)>);
 
 impl Ballots {
     fn cast(&mut self, voter: NodeId, ballot: Ballot, membership: &Membership) {
         // Only voters are noted, so a flood of strangers takes no memory.
-        if membership.is_voter(voter) && self.of(voter).is_none() {
-            self.0.push((voter, ballot));
+        if !membership.is_voter(voter) {
+            return;
+        }
+        match self.0.iter_mut().find(|(id, _)| *id == voter) {
+            None => self.0.push((voter, ballot)),
+            Some(slot) if ballot == Ballot::Granted => slot.1 = ballot,
+            Some(_) => {}
         }
     }
 

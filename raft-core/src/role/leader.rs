@@ -40,7 +40,7 @@ impl Leader {
         Self {
             peers: others.map(|id| (id, Progress::new(last, now))).collect(),
             forwards: Forwards::default(),
-            round: Round(0),
+            round: Round(1),
             // The blank entry is the first heartbeat.
             heartbeat_at: now.after(replica.config.heartbeat_interval),
         }
@@ -54,13 +54,16 @@ impl Leader {
         self.round
     }
 
+    fn place(&self, id: NodeId) -> Option<usize> {
+        self.peers.binary_search_by_key(&id, |(peer, _)| *peer).ok()
+    }
+
     fn peer(&mut self, id: NodeId) -> Option<&mut Progress> {
-        let place = self.peers.binary_search_by_key(&id, |(peer, _)| *peer).ok()?;
-        Some(&mut self.peers[place].1)
+        self.place(id).map(|place| &mut self.peers[place].1)
     }
 
     fn progress(&self, id: NodeId) -> Option<&Progress> {
-        self.peers.iter().find(|(peer, _)| *peer == id).map(|(_, progress)| progress)
+        self.place(id).map(|place| &self.peers[place].1)
     }
 
     /// Appends a command, or says why not.
@@ -76,6 +79,11 @@ impl Leader {
         }
         let uncommitted = replica.log.uncommitted_bytes();
         if uncommitted > 0 && uncommitted + size > replica.config.max_uncommitted_bytes {
+            return Err(Refusal::Busy);
+        }
+        // With fast followers everything commits without this disk, which may still be behind.
+        let undurable = replica.log.undurable_bytes();
+        if undurable > 0 && undurable + size > replica.config.max_undurable_bytes {
             return Err(Refusal::Busy);
         }
         let origin = origin.map(alloc::boxed::Box::new);
@@ -151,7 +159,9 @@ impl Leader {
         let interval = replica.config.heartbeat_interval;
         self.heartbeat_at = replica.now.after(interval);
         self.round = Round(self.round.0 + 1);
-        let patience = Ticks(interval.0.saturating_mul(PATIENCE_IN_HEARTBEATS));
+        // Long enough for a slow disk or a long link, short enough to repair a loss within an election.
+        let heartbeats = interval.0.saturating_mul(PATIENCE_IN_HEARTBEATS);
+        let patience = Ticks(heartbeats.max(replica.config.election_timeout.0 / 2));
         for (id, progress) in &mut self.peers {
             progress.heartbeat(replica.now, patience);
             send_heartbeat(replica, *id, progress, self.round, effects);

@@ -114,15 +114,15 @@ fn judged_by_world(verdict: Verdict) -> Guarded {
 /// The verdict on a run that a worker has finished or was torn from.
 pub(super) fn judged(finished: Finished<Guarded>, limit: Duration) -> Judged {
     let Finished { seed, elapsed, result } = finished;
-    let guarded = result.unwrap_or_else(|| overdue(seed, limit));
+    let guarded = result.filter(|_| elapsed <= limit).unwrap_or_else(|| overdue(seed, limit));
     Judged { guarded, elapsed }
 }
 
 /// The verdict on a run that took too long on the wall clock.
 fn overdue(seed: u64, limit: Duration) -> Guarded {
     let witness = format!(
-        "the run had not ended after {} s on the wall clock: something in it does not return, or is very slow",
-        limit.as_secs()
+        "the run had not ended after {} ms on the wall clock: something in it does not return, or is very slow",
+        limit.as_millis()
     );
     let cause = without_numbers(&witness);
     let violation = Violation {

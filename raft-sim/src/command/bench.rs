@@ -147,7 +147,7 @@ fn report(
     let delivered = rate(checked, |run| run.delivered);
     let ratio = (without * 100).checked_div(with).unwrap_or(0);
     let text = format!(
-        "5 nodes, 32 clients, key-value load; one core; medians of {} runs of {} events each\n  \
+        "5 nodes, 16 clients, key-value load; one core; medians of {} runs of {} events each\n  \
          checked:   {} events/s ({} of them messages delivered)\n  \
          unchecked: {} events/s\n  \
          checks cost a factor of {}.{:02}\n  \

@@ -33,14 +33,23 @@ where
     let bar = bar(&campaign);
     let summary = campaign.run::<R, M>(|progress| show(&bar, progress));
     bar.finish_and_clear();
-    let context = Context {
-        invocation: files::invocation(),
-        plans: write_plans(arguments, &summary)?,
-        vacuity: vacuity(arguments, &summary),
+    // What was found is told whatever becomes of the files.
+    let (plans, unwritten) = match write_plans(arguments, &summary) {
+        Ok(plans) => (plans, None),
+        Err(error) => (BTreeMap::new(), Some(error)),
     };
-    write_reports(arguments, &summary, &context)?;
+    let vacuity = vacuity(arguments, &summary);
+    let context = Context { invocation: files::invocation(), plans, vacuity };
+    let reported = write_reports(arguments, &summary, &context);
     let good = summary.clean() && !context.vacuity.condemns(&summary);
-    Ok(if good { Outcome::Clean } else { Outcome::Violated })
+    match unwritten.map_or(reported, Err) {
+        Err(error) if good => Err(error),
+        Err(BadUse(reason)) => {
+            eprintln!("note: not everything was written: {reason}");
+            Ok(Outcome::Violated)
+        }
+        Ok(()) => Ok(if good { Outcome::Clean } else { Outcome::Violated }),
+    }
 }
 
 fn campaign(arguments: &RunArguments) -> Result<Campaign, BadUse> {
@@ -143,21 +152,22 @@ fn write_reports(
     summary: &Summary,
     context: &Context,
 ) -> Result<(), BadUse> {
+    let text = report::text(summary, context);
+    let reports = [&arguments.json, &arguments.junit];
+    if reports.into_iter().flatten().any(|path| files::is_standard_output(path)) {
+        // Standard output is for the machine that reads it.
+        eprint!("{text}");
+    } else {
+        print(&text)?;
+    }
     if let Some(path) = &arguments.junit {
         files::write(path, &report::junit(summary, context))?;
     }
     if let Some(path) = &arguments.summary {
         files::append(path, &report::markdown(summary, context))?;
     }
-    let json_on_output = arguments.json.as_deref().is_some_and(files::is_standard_output);
     if let Some(path) = &arguments.json {
         files::write(path, &report::json(summary, context))?;
     }
-    let text = report::text(summary, context);
-    if json_on_output {
-        // Standard output is for the machine that reads it.
-        eprint!("{text}");
-        return Ok(());
-    }
-    print(&text)
+    Ok(())
 }

@@ -25,6 +25,7 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
             "simulated time",
             format!("{} ({} times as fast as real time)", wall(simulated), grouped(ratio)),
         ),
+        ("elections won", grouped(all.elections)),
         ("leader changes", with_median(all.leader_changes, medians.leader_changes)),
         ("terms", grouped(all.terms)),
         ("entries committed", grouped(all.commits)),

@@ -3,7 +3,7 @@
 
 use raft_core::{Instant, NodeId, Role};
 
-use super::host::{Held, Timer};
+use super::host::{Held, Series, Timer};
 use super::network::Carriage;
 use super::queue::Event;
 use super::trace::{Loss, Trace, TraceEvent};
@@ -61,8 +61,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if span.max.0 == 0 {
             return self.now;
         }
-        let number = self.hosts[node].number();
-        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into()]);
+        let number = self.hosts[node].number(Series::Leave);
+        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 0]);
         self.now + span.draw(&mut draw)
     }
 
@@ -75,7 +75,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.digest.add(after.commit.0);
         self.digest.add(after.durable.0);
         if has_won(&before, &after) {
-            self.statistics.leader_changes += 1;
+            self.statistics.elections += 1;
+            if self.last_elected.replace(id).is_some_and(|last| last != id) {
+                self.statistics.leader_changes += 1;
+            }
             self.tell(TraceEvent::Elected { node: id, term: after.term });
         }
         self.tell(TraceEvent::Changed { node: id, before, after });
@@ -125,7 +128,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let leaves = self.leaves(node);
             return outputs.into_iter().try_for_each(|output| self.carry_out(node, output, leaves));
         };
-        let number = self.hosts[node].number();
+        let number = self.hosts[node].number(Series::Strike);
         let mut coins = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 1]);
         for output in outputs {
             let lucky = coins.chance(500_000);
@@ -143,7 +146,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let Some(due) = host.due() else { return };
         let at = due.max(self.now);
         if at < host.timer.at {
-            let stamp = host.number();
+            let stamp = host.number(Series::Stamp);
             host.timer = Timer { at, stamp };
             self.queue.push(at, Event::Wake { node: short(node), stamp });
         }
@@ -218,7 +221,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Lets a message be followed by a version that must be rejected, now and then.
     fn send_malformed(&mut self, node: usize, to: usize, message: &R::Message, leaves: u64) {
-        let number = self.hosts[node].number();
+        let number = self.hosts[node].number(Series::Malformed);
         let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 2]);
         if !draw.chance(self.plan.network.malformed_per_million) {
             return;

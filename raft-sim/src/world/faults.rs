@@ -5,7 +5,7 @@
 
 use raft_core::{Instant, LogIndex, NodeId, Role};
 
-use super::host::Activity;
+use super::host::{Activity, Series};
 use super::network::{Links, Resolved, links_of};
 use super::queue::Event;
 use super::trace::{Trace, TraceEvent};
@@ -303,7 +303,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if !host.is_up() || host.is_paused() {
             return;
         }
-        let stamp = host.number();
+        let stamp = host.number(Series::Stamp);
         host.activity = Activity::Paused { stamp, held: Vec::new() };
         self.queue.push(ends, Event::Resume { node: short(node), stamp });
         self.struck(number, fault, 1 << node);

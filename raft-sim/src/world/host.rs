@@ -42,7 +42,7 @@ pub(super) struct Host<R: Raft, M> {
     /// Requests of this life that were not answered yet.
     pub(super) unanswered: u64,
     /// Numbers everything that is drawn for or scheduled at this node; never falls.
-    counter: u32,
+    counters: [u32; Series::COUNT],
 }
 
 /// Whether a node that is up does anything.
@@ -88,6 +88,25 @@ impl Timer {
     pub(super) const NONE: u64 = u64::MAX;
 }
 
+/// What a node numbers, each in a series of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Series {
+    /// Timers, pauses and restarts: nothing is drawn for them.
+    Stamp,
+    Write,
+    Batch,
+    /// Steps whose messages leave late.
+    Leave,
+    /// Steps that a crash cuts short.
+    Strike,
+    /// Messages that a malformed one may follow.
+    Malformed,
+}
+
+impl Series {
+    const COUNT: usize = 6;
+}
+
 impl<R: Raft, M: Machine> Host<R, M> {
     pub(super) fn new(id: NodeId, clock: Clock) -> Self {
         Self {
@@ -107,7 +126,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             applying: None,
             outputs: Vec::new(),
             unanswered: 0,
-            counter: 0,
+            counters: [0; Series::COUNT],
         }
     }
 
@@ -133,10 +152,11 @@ impl<R: Raft, M: Machine> Host<R, M> {
         self.ended.get(life as usize).is_none_or(|ended| left_at <= *ended)
     }
 
-    /// A number that this node has not used yet.
-    pub(super) fn number(&mut self) -> u32 {
-        self.counter += 1;
-        self.counter
+    /// The next number of a series. What is drawn for the nth of its kind depends on no other kind.
+    pub(super) fn number(&mut self, series: Series) -> u32 {
+        let counter = &mut self.counters[series as usize];
+        *counter += 1;
+        *counter
     }
 
     /// Keeps an event for later if the node is suspended.

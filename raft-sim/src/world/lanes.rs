@@ -3,7 +3,7 @@
 use raft_core::{Instant, Outcome, Reply, Write};
 
 use super::drive::Cause;
-use super::host::{Activity, Applying, Held, Progress, Timer, Writing};
+use super::host::{Activity, Applying, Held, Progress, Series, Timer, Writing};
 use super::queue::Event;
 use super::trace::{Started, Trace, TraceEvent};
 use super::{Checked, World, disk, short};
@@ -27,7 +27,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let witness = format!("{id} asks for a write while another is outstanding");
             return Err(Violation::new(Property::WriteLane, Instant(self.now), &[id], witness));
         }
-        let stamp = self.hosts[node].number();
+        let stamp = self.hosts[node].number(Series::Write);
         let takes = self.write_time(node, stamp);
         if takes > self.plan.settings.heartbeat_interval.0 {
             self.checks.note(Situation::SlowDisk);
@@ -110,7 +110,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Hands a batch to the machine.
     pub(super) fn hand_to_machine(&mut self, node: usize, batch: R::Apply) {
-        let stamp = self.hosts[node].number();
+        let stamp = self.hosts[node].number(Series::Batch);
         let latency =
             self.softened(self.plan.apply.latency).draw(&mut self.apply_draw(node, stamp));
         self.hosts[node].applying = Some(Applying { batch, stamp });
@@ -235,7 +235,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             host.machine = M::default();
             host.applied = raft_core::LogIndex::ZERO;
         }
-        let stamp = host.number();
+        let stamp = host.number(Series::Stamp);
         host.awaited = stamp;
         self.drop_held(node);
         let restart = self.now + down.max(1);
@@ -285,14 +285,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.checks.started(Instant(self.now), id, &raft)?;
         host.raft = Some(raft);
         host.timer.at = Timer::NONE;
-        if let Some(ended) = host.ended.last() {
+        if !host.ended.is_empty() {
             self.statistics.restarts += 1;
-            let election = self.plan.settings.election_timeout.0;
-            match self.now - ended {
-                away if away < election => self.checks.note(Situation::QuickRestart),
-                away if away > 3 * election => self.checks.note(Situation::LateRestart),
-                _ => {}
-            }
         }
         self.digest.add(self.now ^ id.0 << 48 ^ 1 << 62);
         self.tell(TraceEvent::Started { node: id, start: how, view });

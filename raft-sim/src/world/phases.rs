@@ -4,7 +4,7 @@
 use raft_core::{Instant, NodeId};
 
 use super::faults::STATIC_CUT;
-use super::host::{Activity, Progress};
+use super::host::{Activity, Progress, Series};
 use super::queue::Event;
 use super::trace::{Phase, Trace, TraceEvent};
 use super::{Checked, World, short};
@@ -80,7 +80,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             }
             Stage::Settling { most } => {
                 let lasts = self.plan.static_cut.map_or(0, |cut| cut.lasts.0);
-                let most = most.unwrap_or(self.statistics.leader_changes + STEADY_ELECTIONS);
+                let most = most.unwrap_or(self.statistics.elections + STEADY_ELECTIONS);
                 self.watch_on(self.now + lasts, most);
                 Ok(())
             }
@@ -113,7 +113,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         for node in 0..self.hosts.len() {
             self.hosts[node].slow = None;
             if !self.hosts[node].is_up() {
-                let stamp = self.hosts[node].number();
+                let stamp = self.hosts[node].number(Series::Stamp);
                 self.hosts[node].awaited = stamp;
                 self.queue.push(self.now, Event::Restart { node: short(node), stamp });
             }
@@ -127,7 +127,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// Writes and batches that were to take long take no longer than they would now.
     fn speed_up(&mut self, node: usize, longest: u64) {
         let host = &mut self.hosts[node];
-        let fresh = host.number();
+        let fresh = host.number(Series::Write);
         if let Some(writing) = &mut host.writing {
             writing.stamp = fresh;
             let node = short(node);
@@ -152,7 +152,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             host.is_up() && host.view.term == term && host.view.leader == Some(*leader)
         });
         let is_one_link = matches!(cut, Cut::Link { .. });
-        (is_one_link && all_follow).then_some(self.statistics.leader_changes)
+        (is_one_link && all_follow).then_some(self.statistics.elections)
     }
 
     fn watch_on(&mut self, until: u64, most: u64) {
@@ -168,8 +168,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             );
             return Err(self.unsteady(&what));
         }
-        if self.statistics.leader_changes > most {
-            let more = self.statistics.leader_changes - most;
+        if self.statistics.elections > most {
+            let more = self.statistics.elections - most;
             let what = format!("leaders were elected without need, {more} more than there may be");
             return Err(self.unsteady(&what));
         }
