@@ -2,9 +2,42 @@
 
 mod support;
 
-use raft_core::{Effects, Node, RecordedStep, Settings, Start};
+use raft_core::{
+    Bootstrap, ClusterId, Effect, Effects, Input, Instant, Membership, Node, NodeId, RecordedInput,
+    RecordedStep, Rejection, Settings, Start,
+};
 use support::Happened;
 use support::chaos::Chaos;
+
+/// A receipt that the node refused when it was recorded is refused in the replay, not taken for its own.
+#[test]
+fn a_foreign_receipt_is_foreign_again() {
+    let start = |now| {
+        let membership = Membership::of_voters([NodeId(1)]).expect("a voter");
+        let config = Settings::new(ClusterId(1), NodeId(1)).validate().expect("sound");
+        Node::new(config, Bootstrap { membership }, Instant(now)).expect("a founder")
+    };
+    let persist = |node: &mut Node, now| {
+        let mut effects = Effects::new();
+        node.step(Instant(now), Input::Tick, &mut effects);
+        match effects.pop() {
+            Some(Effect::Persist(persist)) => persist,
+            other => panic!("the founding write comes first, not {other:?}"),
+        }
+    };
+    // The first life ends before its incarnation is durable, so the second has the same one.
+    let (mut earlier, mut node) = (start(0), start(100));
+    let receipt = Input::Persisted(persist(&mut earlier, 0).done());
+    let own = persist(&mut node, 100);
+    let recorded = RecordedInput::of(&receipt, &node);
+    assert_eq!(recorded, RecordedInput::ForeignReceipt);
+    let mut replayed = node.clone();
+    node.step(Instant(101), receipt, &mut Effects::new());
+    replayed.step(Instant(101), recorded.replay(&replayed), &mut Effects::new());
+    assert_eq!(node, replayed);
+    assert_eq!(node.status().outstanding_write, Some(own.number()), "still waiting for its own");
+    assert_eq!(node.status().rejections.count(Rejection::ForeignReceipt), 1);
+}
 
 #[test]
 fn a_recorded_life_replays_to_an_equal_node() {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use raft_core::{
     Bootstrap, Effect, Effects, HardState, Incarnation, Input, Instant, Join, LogIndex,
-    LogPosition, Membership, Node, NodeId, RestoreError, Restored, Role, Settings, SnapshotMeta,
-    Start, Term, Ticks,
+    LogPosition, Membership, Node, NodeId, Payload, RestoreError, Restored, Role, Settings,
+    SnapshotMeta, Start, Term, Ticks,
 };
 use support::chaos::Chaos;
 use support::disk::{self, Disk, entries};
@@ -238,6 +238,24 @@ fn an_entry_without_a_term_is_refused() {
     let disk = Restored { entries: entries(&[0, 1, 1]), ..three_entries() };
     let error = refused(disk, &["entry at i1", "term 0", "corrupt"]);
     assert_eq!(error, RestoreError::EntryWithoutTerm { index: LogIndex(1) });
+}
+
+#[test]
+fn a_membership_without_voters_is_refused() {
+    let nobody = || Arc::new(Membership::default());
+    let mut disk = three_entries();
+    disk.entries[1].payload = Payload::Membership(nobody());
+    let error = refused(disk, &["membership at i2", "no voters", "corrupt"]);
+    assert_eq!(error, RestoreError::NoVoters { index: LogIndex(2) });
+    let snapshot = SnapshotMeta { position: at(1, 7), membership: nobody() };
+    let disk = Restored { snapshot, entries: Vec::new(), applied: LogIndex(7), ..three_entries() };
+    assert_eq!(start(N1, disk).err(), Some(RestoreError::NoVoters { index: LogIndex(7) }));
+}
+
+#[test]
+fn a_log_without_its_hard_state_is_refused() {
+    let disk = Restored { hard_state: HardState::default(), ..three_entries() };
+    assert_eq!(start(N1, disk).err(), Some(RestoreError::NeverStarted));
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub struct Origin {
 }
 
 /// What an entry is charged beside its command, so that empty commands are not free.
-const ENTRY_OVERHEAD_BYTES: u64 = 64;
+const ENTRY_OVERHEAD_BYTES: u64 = 32;
 
 impl Entry {
     /// What the entry counts against byte budgets: its payload and a fixed charge.

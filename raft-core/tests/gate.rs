@@ -182,6 +182,18 @@ fn entries_with_impossible_terms() {
 }
 
 #[test]
+fn forwards_that_nobody_numbers() {
+    let forward = |incarnation, sequence| Message::ForwardProposal {
+        incarnation: Incarnation(incarnation),
+        sequence,
+        data: "x".into(),
+    };
+    accepts(&leader(), &envelope(1, forward(1, 1)));
+    rejects(&leader(), &envelope(1, forward(1, 0)), Rejection::Unasked);
+    rejects(&leader(), &envelope(1, forward(0, 1)), Rejection::Unasked);
+}
+
+#[test]
 fn a_membership_without_voters() {
     let of = |membership: Membership| {
         let payload = Payload::Membership(membership.into());

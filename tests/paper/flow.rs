@@ -129,7 +129,7 @@ fn batches_are_capped_and_complete() {
             cluster.propose(N1, vec![0; length]);
         }
         cluster.settle();
-        cluster.wait(Ticks(2 * HEARTBEAT.0));
+        cluster.wait(Ticks(E.0 / 2));
         cluster.tick(N1); // silence leads to probing,
         cluster.heal();
         cluster.network.clear();

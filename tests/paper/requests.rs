@@ -1,8 +1,8 @@
 //! Requests: exactly one answer each (paper §8, thesis §6.2), forwarding (fine point 1), fates (fine point 2).
 
 use raft_core::{
-    Envelope, Forwarding, Incarnation, Message, NodeId, Outcome, Refusal, Role, Settings, Ticks,
-    Toggle,
+    Envelope, Forwarding, Incarnation, LogIndex, Message, NodeId, Outcome, Refusal, Role, Settings,
+    Ticks, Toggle,
 };
 
 use crate::support::messages::{append, at, message};
@@ -59,6 +59,25 @@ fn fine_point_1_a_repeated_forward_is_taken_once() {
     assert_eq!((cluster.last(N1), cluster.commands(N1)), (2, vec!["x".to_owned()]));
 }
 
+/// Fine point 10: a leader whose own disk is behind takes no more than it may hold for it, though the
+/// followers' disks commit everything.
+#[test]
+fn fine_point_10_a_leader_bounds_what_its_disk_lacks() {
+    let limit = Settings { max_undurable_bytes: 130, ..settings() };
+    let mut cluster = Cluster::with(3, limit);
+    cluster.elect(N1);
+    cluster.hold_disk(N1);
+    let taken = cluster.propose(N1, "waits for the leader's disk, not for the others");
+    cluster.settle();
+    assert_eq!(cluster.node(N1).commit(), LogIndex(2), "the followers have committed it");
+    let more = [cluster.propose(N1, "fills the room"), cluster.propose(N1, "one too many")];
+    assert_eq!(cluster.outcome(more[1]), Some(refused(Refusal::Busy, Some(N1))));
+    cluster.release_disk(N1);
+    cluster.settle();
+    assert!(matches!(cluster.outcome(taken), Some(Outcome::Done { .. })));
+    assert!(matches!(cluster.outcome(more[0]), Some(Outcome::Done { .. })));
+}
+
 /// Fine point 1: a forward that was refused is not taken later, when it is repeated.
 #[test]
 fn fine_point_1_a_refused_forward_stays_refused() {
@@ -104,7 +123,7 @@ fn fine_point_1_a_forward_is_unknown_when_the_leader_is_lost() {
         N3,
         N2,
         2,
-        Message::Heartbeat { commit: raft_core::LogIndex(0), round: raft_core::Round(1) },
+        Message::Heartbeat { commit: LogIndex(0), round: raft_core::Round(1) },
     ));
     assert_eq!(cluster.outcome(request), Some(Outcome::Unknown));
     // And rightly so: it may still be taken.
@@ -203,11 +222,11 @@ fn fine_point_2_a_truncated_entry_may_commit_later() {
     cluster.receive(message(N2, N1, 2, append(at(1, 1), &[2], 1)));
     assert_eq!((cluster.terms(N1), cluster.outcome(request)), (vec![1, 2], None));
     // A leader of term 3 that holds the entry brings it back and commits it.
-    let entry = cluster.node(N3).entry(raft_core::LogIndex(2)).expect("it was delivered").clone();
+    let entry = cluster.node(N3).entry(LogIndex(2)).expect("it was delivered").clone();
     let back = Message::AppendEntries(raft_core::AppendEntries {
         previous: at(1, 1),
         entries: [entry].into_iter().collect(),
-        commit: raft_core::LogIndex(2),
+        commit: LogIndex(2),
     });
     cluster.receive(message(N3, N1, 3, back));
     assert_eq!(cluster.outcome(request), Some(Outcome::Done { position: at(1, 2) }));

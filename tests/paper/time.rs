@@ -1,6 +1,8 @@
 //! Time: fine point 9 (what a step does first), fine point 2's deadlines, clocks that misbehave.
 
-use raft_core::{Instant, LogIndex, Message, Outcome, RecordedInput, Role, Round, Settings, Ticks};
+use raft_core::{
+    Instant, LogIndex, Message, Outcome, RecordedInput, Role, Round, Settings, Term, Ticks, Toggle,
+};
 
 use crate::support::messages::{append, at, message};
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
@@ -45,6 +47,19 @@ fn fine_point_9_an_early_tick_does_nothing() {
         cluster.tick(id);
         assert_eq!(cluster.node(id), &before);
         assert_eq!(cluster.journal.len(), 1, "the tick and no effect");
+    }
+}
+
+/// A step at the end of time ends, with pre-vote and without: nothing is due again and again.
+#[test]
+fn a_step_at_the_end_of_time_ends() {
+    for pre_vote in [Toggle::On, Toggle::Off] {
+        let mut cluster = Cluster::with(3, Settings { pre_vote, ..settings() });
+        cluster.now = Instant::NEVER;
+        cluster.tick(N1);
+        cluster.settle();
+        cluster.tick(N1);
+        assert!(cluster.node(N1).term() <= Term(1), "one campaign at most");
     }
 }
 
