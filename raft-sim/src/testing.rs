@@ -6,8 +6,10 @@
 //! * `RAFT_SIM_REPLAY=17` (or a plan file) runs only that, and prints what happened;
 //! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
 
+use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SeedRequest, Seeds, Summary};
@@ -180,8 +182,11 @@ impl Check {
 
     /// What a failed campaign says.
     fn complaint(&self, summary: &Summary, failure: &Failure) -> String {
+        let kept = keep_plan(failure.seed, self.profile).map_or_else(String::new, |path| {
+            format!("its plan is kept in {}, for RAFT_SIM_REPLAY=FILE\n", path.display())
+        });
         format!(
-            "seed {} violates {} (after {} clean runs)\n{}",
+            "seed {} violates {} (after {} clean runs)\n{}{kept}",
             failure.seed,
             sentence(&failure.violation),
             summary.runs - 1,
@@ -207,6 +212,15 @@ impl Check {
         let from_thread = thread.name().filter(|name| *name != "main").map(str::to_owned);
         self.name.clone().or(from_thread)
     }
+}
+
+/// Writes the plan of a failing seed to a file: a later version may make another plan of the seed.
+fn keep_plan(seed: u64, profile: Profile) -> Option<PathBuf> {
+    let plan = campaign::plan_from(&seed.to_string(), profile).ok()?;
+    let folder = std::env::temp_dir().join("raft-sim-failures");
+    let path = folder.join(format!("{}-{seed}.json", plan.profile));
+    fs::create_dir_all(&folder).and_then(|()| fs::write(&path, plan.to_json())).ok()?;
+    Some(path)
 }
 
 fn sentence(violation: &Violation) -> String {
@@ -282,6 +296,17 @@ mod tests {
     fn replayed(message: &str) -> &str {
         let (_, rest) = message.split_once("RAFT_SIM_REPLAY=").expect("there is a line to run");
         rest.split_whitespace().next().expect("the line names a seed")
+    }
+
+    /// Goal: the plan of a failing run is kept in a file that replays to the same failure.
+    #[test]
+    fn the_plan_of_a_failure_is_kept() {
+        let message = outcome::<GROWS>(&NO_WISHES).expect_err("the machine is wrong");
+        let (_, rest) = message.split_once("its plan is kept in ").expect("a file is named");
+        let (file, _) = rest.split_once(',').expect("the sentence goes on");
+        assert!(std::path::Path::new(file).is_file(), "{file}");
+        let again = outcome::<GROWS>(&wishes(None, Some(file))).expect_err("the same failure");
+        assert_eq!(replayed(&again), file);
     }
 
     /// Goal: a machine without mistakes passes.

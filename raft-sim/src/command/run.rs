@@ -19,6 +19,9 @@ const DEFAULT_SEEDS: u64 = 2_000;
 /// A campaign this large is expected to have seen everything on the scorecard.
 const TELLING_RUNS: u64 = 1_000;
 
+/// From so many runs on, one at least must have committed something.
+const FLOOR_RUNS: u64 = 20;
+
 /// Runs a campaign and reports it.
 pub(super) fn run<R, M>(arguments: &RunArguments) -> Result<Outcome, BadUse>
 where
@@ -41,7 +44,12 @@ where
     let vacuity = vacuity(arguments, &summary);
     let context = Context { invocation: files::invocation(), plans, vacuity };
     let reported = write_reports(arguments, &summary, &context);
-    let good = summary.clean() && !context.vacuity.condemns(&summary);
+    // However few the runs: if no client was ever served, nothing was tested.
+    let idle = summary.runs >= FLOOR_RUNS && summary.statistics.operations_committed == 0;
+    if idle {
+        eprintln!("error: {} runs committed no operation: they proved nothing", summary.runs);
+    }
+    let good = summary.clean() && !context.vacuity.condemns(&summary) && !idle;
     match unwritten.map_or(reported, Err) {
         Err(error) if good => Err(error),
         Err(BadUse(reason)) => {
