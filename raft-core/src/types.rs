@@ -107,7 +107,7 @@ impl LogPosition {
 pub struct Instant(pub u64);
 
 impl Instant {
-    /// A moment that never comes: nobody steps at it, and a later reading counts as [`Instant::LAST`].
+    /// A moment that never comes: a step at it counts as one at the last moment before.
     pub const NEVER: Self = Self(u64::MAX);
     /// The last moment that may come.
     pub(crate) const LAST: Self = Self(u64::MAX - 1);
