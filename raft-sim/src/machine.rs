@@ -7,13 +7,15 @@ use crate::draw::Draw;
 
 /// A replicated state machine that can be simulated.
 ///
-/// It must be deterministic: the same commands in the same order give the same outputs and digests.
+/// It must be deterministic: the same commands in the same order give the same outputs and digests. What a
+/// command does should not depend on its position in the log: the search for a linear order does not know
+/// the positions of operations that nobody heard of again.
 pub trait Machine: Default + Clone {
     /// Applies a committed command and says what the client is told.
     fn apply(&mut self, position: LogPosition, command: &Bytes) -> Bytes;
 
-    /// A digest of the whole state. It is asked after every batch, so keep it up to date as commands are
-    /// applied; two machines in the same state have the same digest.
+    /// A digest of the whole state. It is asked after every entry, so keep it up to date as commands are
+    /// applied. Machines in the same state have the same digest, and others another.
     fn digest(&self) -> u64;
 
     /// The whole state.
@@ -25,7 +27,7 @@ pub trait Machine: Default + Clone {
     /// What is wrong with the snapshot, in words.
     fn restore(snapshot: &Bytes) -> Result<Self, String>;
 
-    /// What must always hold of the state; asked after every batch.
+    /// What must always hold of the state; asked after every entry.
     ///
     /// # Errors
     /// What does not hold, in words.
