@@ -45,7 +45,7 @@ macro_rules! situations {
 // 1,000 does not fall below one by chance.
 situations! {
     LeaderElected, "leader-elected", 990_000, "A leader was elected.";
-    LeaderChanged, "leader-changed", 700_000, "Another node than before was elected leader.";
+    LeaderChanged, "leader-changed", 800_000, "Another node than before was elected leader.";
     SplitVote, "split-vote", 80_000, "Two candidates or more asked for votes in a term that nobody won.";
     TwoLeaders, "two-leaders", 40_000, "A node was elected while another still led an earlier term.";
     PreVoteRefused, "pre-vote-refused", 200_000, "A pre-vote was asked of a node that had to refuse it.";
@@ -64,7 +64,7 @@ situations! {
     OversizeEntry, "oversize-entry", 80_000, "An entry larger than a batch may be travelled alone.";
     VoteLost, "vote-lost", 15_000, "A crash lost a vote that was not durable yet.";
     SuffixLost, "suffix-lost", 200_000, "A crash lost entries that were not durable yet.";
-    TornWrite, "torn-write", 5_000, "A crash left a part of the outstanding write.";
+    TornWrite, "torn-write", 10_000, "A crash left a part of the outstanding write.";
     CrashWhileWriting, "crash-while-writing", 200_000, "A node crashed while a write was outstanding.";
     CrashBeforeReceipt, "crash-before-receipt", 30_000, "A node crashed after entries were durable and before it was told.";
     CrashOnWinning, "crash-on-winning", 150_000, "A leader crashed before an entry of its term was on its disk.";

@@ -106,6 +106,11 @@ impl Plan {
         text
     }
 
+    /// The name of the file in which the plan of a failing run is kept.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}.json", self.profile, self.seed)
+    }
+
     /// The names of the nodes, in order.
     pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=u64::from(self.nodes)).map(NodeId)

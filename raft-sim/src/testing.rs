@@ -14,7 +14,7 @@ use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SeedRequest, Seeds, Summary};
 use crate::machine::Machine;
-use crate::plan::Profile;
+use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
@@ -216,9 +216,9 @@ impl Check {
 
 /// Writes the plan of a failing seed to a file: a later version may make another plan of the seed.
 fn keep_plan(seed: u64, profile: Profile) -> Option<PathBuf> {
-    let plan = campaign::plan_from(&seed.to_string(), profile).ok()?;
+    let plan = campaign::catch(|| Plan::generate(seed, profile)).ok()?;
     let folder = std::env::temp_dir().join("raft-sim-failures");
-    let path = folder.join(format!("{}-{seed}.json", plan.profile));
+    let path = folder.join(plan.file_name());
     fs::create_dir_all(&folder).and_then(|()| fs::write(&path, plan.to_json())).ok()?;
     Some(path)
 }

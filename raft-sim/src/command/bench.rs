@@ -145,13 +145,16 @@ fn report(
     let with = rate(checked, |run| run.events);
     let without = rate(unchecked, |run| run.events);
     let delivered = rate(checked, |run| run.delivered);
+    let load = plan(EVENTS);
     let ratio = (without * 100).checked_div(with).unwrap_or(0);
     let text = format!(
-        "5 nodes, 16 clients, key-value load; one core; medians of {} runs of {} events each\n  \
+        "{} nodes, {} clients, key-value load; one core; medians of {} runs of {} events each\n  \
          checked:   {} events/s ({} of them messages delivered)\n  \
          unchecked: {} events/s\n  \
          checks cost a factor of {}.{:02}\n  \
          linear order of {} operations: {} states visited in {} ms\n",
+        load.nodes,
+        load.workload.clients,
         checked.len(),
         grouped(EVENTS),
         grouped(with),

@@ -144,15 +144,11 @@ fn write_plans(
     for failure in &summary.failures {
         // A seed whose plan cannot even be generated has none.
         let Ok(plan) = catch(|| Plan::generate(failure.seed, summary.profile)) else { continue };
-        let path = folder.join(file_name(&plan, summary));
+        let path = folder.join(plan.file_name());
         files::write(&path, &plan.to_json())?;
         plans.insert(failure.seed, path);
     }
     Ok(plans)
-}
-
-fn file_name(plan: &Plan, summary: &Summary) -> String {
-    format!("{}-{}.json", summary.profile.name(), plan.seed)
 }
 
 fn write_reports(
