@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::entry::{Entries, Payload};
-use crate::persist::Life;
+use crate::snapshot::Restore;
+use crate::token::Life;
 use crate::types::{LogIndex, LogPosition, RequestId};
 
 /// The obligation to apply committed entries, in order. Hand back the receipt from [`Apply::done`]
@@ -93,6 +94,13 @@ impl Apply {
     /// States that the machine has applied every entry.
     pub fn done(self) -> Applied {
         Applied { last: self.last(), life: self.life }
+    }
+}
+
+impl Restore {
+    /// States that the machine holds the snapshot and nothing else.
+    pub fn done(self) -> Applied {
+        Applied { last: self.index(), life: self.life }
     }
 }
 

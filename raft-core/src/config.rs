@@ -36,6 +36,17 @@ pub enum Forwarding {
     Refuse,
 }
 
+/// How eager a node is to lead: 0 is the highest priority, and each step lower adds an election timeout to
+/// the time it waits before it stands for election. It never refuses a vote for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Priority(pub u8);
+
+impl Priority {
+    /// Stands for election first.
+    pub const HIGHEST: Self = Self(0);
+}
+
 /// Everything that can be chosen for a node, with sound defaults. Turn it into a [`Config`] with
 /// [`Settings::validate`].
 ///
@@ -71,7 +82,16 @@ pub struct Settings {
     pub check_quorum: Toggle,
     /// Nobody votes against a leader it has heard from within an election timeout (thesis §4.2.3).
     pub stickiness: Toggle,
-    /// What becomes of proposals at a node that is not the leader.
+    /// How eager the node is to lead.
+    pub priority: Priority,
+    /// Answer reads from a lease (thesis §6.4.1), without asking a quorum each time. Off by default: it rests on the
+    /// clocks of other machines keeping `max_clock_drift_ppm`. With it on, a voter promises the leader not to vote
+    /// for anyone else for an election timeout; all nodes must be given the same choice and the same
+    /// `election_timeout`, and a change of either needs a restart of every node with the lease off in between.
+    pub read_lease: Toggle,
+    /// How much faster or slower than true time a clock may run, in millionths. Used by `read_lease` alone.
+    pub max_clock_drift_ppm: u32,
+    /// What becomes of proposals and reads at a node that is not the leader.
     pub forwarding: Forwarding,
     /// The most payload bytes of one `AppendEntries`; a single larger entry travels alone.
     pub max_batch_bytes: u64,
@@ -85,8 +105,15 @@ pub struct Settings {
     pub max_uncommitted_bytes: u64,
     /// The most bytes a follower holds that its disk has not taken yet; appends beyond it are not taken.
     pub max_undurable_bytes: u64,
-    /// The largest command that may be proposed.
+    /// The largest command, or membership, that may be proposed.
     pub max_command_bytes: u64,
+    /// The most payload bytes of durable entries kept in memory; older ones are fetched from the log's store when
+    /// a slow follower or the machine needs them.
+    pub max_cached_bytes: u64,
+    /// How many entries before a snapshot the log keeps, for followers that are a little behind.
+    pub retained_entries: u64,
+    /// The most bytes of one chunk of a snapshot.
+    pub max_chunk_bytes: u64,
     /// The most requests that may be pending at this node.
     pub max_pending_requests: u64,
     /// How long a request may be pending before its fate is reported as unknown. One whose entry the machine
@@ -106,6 +133,9 @@ impl Settings {
             pre_vote: Toggle::On,
             check_quorum: Toggle::On,
             stickiness: Toggle::On,
+            priority: Priority::HIGHEST,
+            read_lease: Toggle::Off,
+            max_clock_drift_ppm: 10_000,
             forwarding: Forwarding::ToLeader,
             max_batch_bytes: 256 * 1024,
             max_batch_entries: 4_096,
@@ -114,6 +144,9 @@ impl Settings {
             max_uncommitted_bytes: 64 * 1024 * 1024,
             max_undurable_bytes: 64 * 1024 * 1024,
             max_command_bytes: 8 * 1024 * 1024,
+            max_cached_bytes: 64 * 1024 * 1024,
+            retained_entries: 10_000,
+            max_chunk_bytes: 1024 * 1024,
             max_pending_requests: 65_536,
             request_timeout: Ticks(10_000),
         }
@@ -134,9 +167,10 @@ impl Settings {
                 heartbeat_interval: self.heartbeat_interval,
             });
         }
-        if self.election_timeout.0 > u64::MAX / 4 {
+        if self.election_timeout.0 > u64::MAX / 1024 {
             return Err(ConfigError::TooLarge { field: "election_timeout" });
         }
+        self.validate_lease()?;
         let at_least_one = [
             ("max_batch_bytes", self.max_batch_bytes),
             ("max_batch_entries", self.max_batch_entries),
@@ -145,6 +179,7 @@ impl Settings {
             ("max_uncommitted_bytes", self.max_uncommitted_bytes),
             ("max_undurable_bytes", self.max_undurable_bytes),
             ("max_command_bytes", self.max_command_bytes),
+            ("max_chunk_bytes", self.max_chunk_bytes),
             ("max_pending_requests", self.max_pending_requests),
             ("request_timeout", self.request_timeout.0),
         ];
@@ -152,6 +187,17 @@ impl Settings {
             Some((field, _)) => Err(ConfigError::Zero { field }),
             None => Ok(Config { settings: self }),
         }
+    }
+
+    /// A lease rests on promises, which are kept by stickiness, and on clocks that drift by less than half.
+    fn validate_lease(&self) -> Result<(), ConfigError> {
+        if self.read_lease.is_on() && !self.stickiness.is_on() {
+            return Err(ConfigError::LeaseWithoutStickiness);
+        }
+        if self.max_clock_drift_ppm > 500_000 {
+            return Err(ConfigError::DriftTooLarge { max_clock_drift_ppm: self.max_clock_drift_ppm });
+        }
+        Ok(())
     }
 }
 
@@ -207,9 +253,18 @@ pub enum ConfigError {
         field: &'static str,
     },
     /// A time so long that adding to it would overflow.
-    #[error("{field} is too large: it must be at most a quarter of what a 64-bit integer holds")]
+    #[error("{field} is too large: it must be at most a thousandth of what a 64-bit integer holds")]
     TooLarge {
         /// The field of [`Settings`].
         field: &'static str,
+    },
+    /// Without stickiness nobody keeps the promise that a lease rests on.
+    #[error("read_lease is on but stickiness is off: turn stickiness on, or the lease off")]
+    LeaseWithoutStickiness,
+    /// With such clocks a lease would never hold.
+    #[error("max_clock_drift_ppm is {max_clock_drift_ppm}: it must be at most 500000 (a half)")]
+    DriftTooLarge {
+        /// As given.
+        max_clock_drift_ppm: u32,
     },
 }

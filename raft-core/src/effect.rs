@@ -3,11 +3,13 @@
 use alloc::collections::VecDeque;
 
 use crate::apply::Apply;
+use crate::fetch::Fetch;
 use crate::message::Envelope;
 use crate::persist::Persist;
-use crate::request::Reply;
+use crate::request::{Outcome, Reply};
+use crate::snapshot::{FetchSnapshot, ReadChunk, Restore, WriteChunk};
 use crate::status::Role;
-use crate::types::{LogIndex, NodeId, Term};
+use crate::types::{LogIndex, LogPosition, NodeId, RequestId, Term, Ticks};
 
 /// One thing to do. Every effect may be carried out as soon as it is emitted, and in any order with
 /// respect to other kinds: what depends on durability is withheld until the receipt has come.
@@ -19,6 +21,17 @@ pub enum Effect {
     Send(Envelope),
     /// Apply committed entries in order, then step with the receipt. There is at most one at a time.
     Apply(Apply),
+    /// Load the snapshot that counts into the machine, then step with the receipt. Part of the lane of `Apply`.
+    Restore(Restore),
+    /// Read entries from the log's store, then step with them. At most one for each reader at a time.
+    Fetch(Fetch),
+    /// Read some of a snapshot for a peer, then step with it. At most one for each peer at a time.
+    ReadChunk(ReadChunk),
+    /// Stage some of a snapshot that arrives, then step with the receipt. There is at most one of this or of
+    /// `FetchSnapshot` at a time.
+    WriteChunk(WriteChunk),
+    /// Fetch a whole snapshot from elsewhere and stage it, then step with the receipt.
+    FetchSnapshot(FetchSnapshot),
     /// Answer a caller.
     Reply(Reply),
     /// Something a person may want to see. Nothing needs to be done.
@@ -82,6 +95,40 @@ pub enum Event {
         /// The last index of the log at that moment.
         at: LogIndex,
     },
+    /// A snapshot from the leader became the one that counts.
+    SnapshotInstalled {
+        /// Its position.
+        position: LogPosition,
+    },
+    /// The log was compacted.
+    Compacted {
+        /// What lies before its first entry now.
+        base: LogPosition,
+    },
+    /// A peer needs a snapshot, and its transfer begins.
+    SnapshotStarted {
+        /// The peer.
+        peer: NodeId,
+        /// The snapshot's position.
+        position: LogPosition,
+    },
+    /// A transfer of leadership begins.
+    TransferStarted {
+        /// Who shall lead.
+        to: NodeId,
+    },
+    /// A transfer of leadership was given up.
+    TransferAborted {
+        /// Who was to lead.
+        to: NodeId,
+    },
+    /// A heartbeat and its answer took more than half the election timeout.
+    HeartbeatSlow {
+        /// The peer.
+        peer: NodeId,
+        /// How long they took.
+        round_trip: Ticks,
+    },
 }
 
 /// Why a leader gave up its office by itself.
@@ -93,6 +140,8 @@ pub enum StepDown {
     QuorumUnheard,
     /// Its own disk had not answered for an election timeout.
     DiskStalled,
+    /// It is no voter any more, by a membership that is committed (thesis §4.2.2).
+    Removed,
 }
 
 /// A queue of effects, made once and used for every step: in the steady state it allocates nothing.
@@ -125,6 +174,10 @@ impl Effects {
 
     pub(crate) fn push(&mut self, effect: Effect) {
         self.queue.push_back(effect);
+    }
+
+    pub(crate) fn reply(&mut self, request: RequestId, outcome: Outcome) {
+        self.push(Effect::Reply(Reply { request, outcome }));
     }
 
     pub(crate) fn event(&mut self, event: Event) {

@@ -4,10 +4,13 @@
 //! give), but it can be acted on without a panic and without unbounded memory.
 
 use crate::entry::Payload;
-use crate::message::{AppendEntries, AppendReply, Envelope, Message, WireVersion};
+use crate::message::{
+    AppendEntries, AppendReply, Envelope, InstallSnapshot, Message, SnapshotContent, WireVersion,
+};
 use crate::rejection::Rejection;
 use crate::replica::Replica;
 use crate::role::RoleState;
+use crate::snapshot::SnapshotMeta;
 use crate::types::{LogIndex, LogPosition, NodeId, Term};
 
 /// Judges a message by itself, then against the state of this node.
@@ -30,8 +33,15 @@ pub(crate) fn admit(
             sole_leader(replica, role, envelope)?;
             require(*commit <= replica.log.last_index(), Rejection::CommitBeyondLast)
         }
+        Message::InstallSnapshot(install) => {
+            sole_leader(replica, role, envelope)?;
+            agrees(replica, install.snapshot.position)
+        }
+        Message::TimeoutNow => sole_leader(replica, role, envelope),
         Message::AppendReply(_)
         | Message::HeartbeatReply { .. }
+        | Message::SnapshotReply { .. }
+        | Message::ReadIndexReply { .. }
         | Message::VoteReply { .. }
         | Message::ForwardRefused { .. } => asked_for(replica, role, envelope),
         Message::PreVoteReply { campaign, .. } => {
@@ -40,6 +50,7 @@ pub(crate) fn admit(
         Message::RequestPreVote { .. }
         | Message::RequestVote { .. }
         | Message::StaleTerm
+        | Message::ReadIndex { .. }
         | Message::ForwardProposal { .. } => Ok(()),
     }
 }
@@ -65,7 +76,7 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
         Message::PreVoteReply { campaign, .. } => {
             require(*campaign > Term::ZERO && *campaign <= Term::MAX, Rejection::TermRange)
         }
-        Message::RequestVote { last } => {
+        Message::RequestVote { last, cause: _ } => {
             require(term > Term::ZERO, Rejection::TermRange)?;
             // The candidate has just raised its term: none of its entries is of it.
             require(last.term < term, Rejection::Position)?;
@@ -90,8 +101,25 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
             require(term > Term::ZERO, Rejection::TermRange)?;
             require(*sequence > 0 && incarnation.0 > 0, Rejection::Unasked)
         }
+        Message::InstallSnapshot(install) => {
+            require(term > Term::ZERO, Rejection::TermRange)?;
+            sound_snapshot(install, term)
+        }
+        Message::SnapshotReply { position, .. } => {
+            require(term > Term::ZERO, Rejection::TermRange)?;
+            possible(*position, term)
+        }
+        Message::ReadIndex { incarnation, sequence } => {
+            require(term > Term::ZERO, Rejection::TermRange)?;
+            require(*sequence > 0 && incarnation.0 > 0, Rejection::Unasked)
+        }
+        Message::ReadIndexReply { index, .. } => {
+            require(term > Term::ZERO, Rejection::TermRange)?;
+            require(*index <= LogIndex::MAX, Rejection::IndexRange)
+        }
         Message::VoteReply { .. }
         | Message::HeartbeatReply { .. }
+        | Message::TimeoutNow
         | Message::StaleTerm
         | Message::ForwardRefused { .. } => require(term > Term::ZERO, Rejection::TermRange),
     }
@@ -121,6 +149,24 @@ fn ordered(append: &AppendEntries, term: Term) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// A snapshot of something, with numbers that fit together.
+fn sound_snapshot(install: &InstallSnapshot, term: Term) -> Result<(), Rejection> {
+    let SnapshotMeta { position, membership } = &install.snapshot;
+    possible(*position, term)?;
+    require(position.index > LogIndex::ZERO, Rejection::Position)?;
+    require(!membership.voters().is_empty(), Rejection::Membership)?;
+    match &install.content {
+        SnapshotContent::Chunk { offset, total, data } => {
+            let bytes = data.len() as u64;
+            let fits = offset.checked_add(bytes).is_some_and(|end| end <= *total);
+            require(fits && (bytes > 0 || offset == total), Rejection::Snapshot)
+        }
+        SnapshotContent::Locator(locator) => {
+            require(locator.len() <= SnapshotContent::MAX_LOCATOR_BYTES, Rejection::Snapshot)
+        }
+    }
+}
+
 /// There is one leader a term (paper §5.2): this node is not it, and it has not heard of another.
 fn sole_leader(replica: &Replica, role: &RoleState, envelope: &Envelope) -> Result<(), Rejection> {
     let known: Option<NodeId> = role.leader(replica.id());
@@ -128,19 +174,23 @@ fn sole_leader(replica: &Replica, role: &RoleState, envelope: &Envelope) -> Resu
     require(!is_rival, Rejection::RivalLeader)
 }
 
+/// What is committed here is the same everywhere: no other entry is at its place.
+fn agrees(replica: &Replica, position: LogPosition) -> Result<(), Rejection> {
+    let LogPosition { term, index } = position;
+    let is_known = index <= replica.log.commit() && index >= replica.log.base().index;
+    let agrees = !is_known || replica.log.term_at(index) == Some(term);
+    require(agrees, Rejection::ContradictsCommitted)
+}
+
 /// Leader Completeness (paper §5.4): a leader's log agrees with everything that is committed here.
 fn keeps_committed(replica: &Replica, append: &AppendEntries) -> Result<(), Rejection> {
-    let (commit, base) = (replica.log.commit(), replica.log.base().index);
-    let agrees = |index: LogIndex, term: Term| {
-        index > commit || index < base || replica.log.term_at(index) == Some(term)
-    };
-    let LogPosition { term, index } = append.previous;
-    require(agrees(index, term), Rejection::ContradictsCommitted)?;
-    let committed = commit.entries_since(index);
+    agrees(replica, append.previous)?;
+    let LogPosition { index, .. } = append.previous;
+    let committed = replica.log.commit().entries_since(index);
     let known = append.entries.iter().zip(1..=committed);
     for (entry, offset) in known {
-        let index = LogIndex(index.0 + offset);
-        require(agrees(index, entry.term), Rejection::ContradictsCommitted)?;
+        let position = LogPosition::new(entry.term, LogIndex(index.0 + offset));
+        agrees(replica, position)?;
     }
     Ok(())
 }
@@ -157,7 +207,7 @@ fn asked_for(replica: &Replica, role: &RoleState, envelope: &Envelope) -> Result
             // A leader's log only grows, so what it sent is still in it.
             require(replica.log.holds(*refused), Rejection::Unasked)
         }
-        (Message::HeartbeatReply { round }, RoleState::Leader(leader)) => {
+        (Message::HeartbeatReply { round, promise: _ }, RoleState::Leader(leader)) => {
             require(*round <= leader.round(), Rejection::Unasked)
         }
         (Message::ForwardRefused { incarnation, sequence, .. }, _) => {
@@ -168,6 +218,13 @@ fn asked_for(replica: &Replica, role: &RoleState, envelope: &Envelope) -> Result
             let is_sent = *incarnation < replica.life().incarnation
                 || *sequence <= replica.pending.forwards();
             require(is_sent, Rejection::Unasked)
+        }
+        (Message::ReadIndexReply { incarnation, sequence, .. }, _) => {
+            sole_leader(replica, role, envelope)?;
+            let is_own = *incarnation <= replica.life().incarnation;
+            let is_asked = *incarnation < replica.life().incarnation
+                || *sequence <= replica.pending.reads.asked();
+            require(is_own && is_asked && *sequence > 0, Rejection::Unasked)
         }
         (Message::VoteReply { .. }, RoleState::Candidate(_)) => {
             // The requests leave when the own vote is durable.

@@ -1,9 +1,12 @@
 //! Everything that can happen to a node.
 
 use crate::apply::Applied;
+use crate::fetch::Fetched;
 use crate::message::Envelope;
 use crate::persist::Persisted;
 use crate::request::Request;
+use crate::snapshot::{ChunkRead, ChunkWritten, SnapshotTaken};
+use crate::types::Ticks;
 
 /// One thing that happened, for [`Node::step`](crate::Node::step).
 #[derive(Debug)]
@@ -14,13 +17,23 @@ pub enum Input {
     Receive(Envelope),
     /// A write became durable.
     Persisted(Persisted),
-    /// A batch was applied.
+    /// A batch was applied, or the machine restored.
     Applied(Applied),
+    /// Entries were read from the log's store.
+    Fetched(Fetched),
+    /// A snapshot of the machine was taken and is durable: the log may be compacted.
+    SnapshotTaken(SnapshotTaken),
+    /// Some of a snapshot was read, for a peer.
+    ChunkRead(ChunkRead),
+    /// Some of a snapshot that arrives was staged.
+    ChunkWritten(ChunkWritten),
     /// A caller asks for something.
     Request(Request),
-    /// Stand for election now, as if the election timeout had passed. Pre-vote and the stickiness of the
-    /// other nodes still apply: as long as a majority hears the leader, asking does not depose it. (Without
-    /// pre-vote the term is raised at once, and the leader learns of that.) Ignored by a leader and by
-    /// nodes that may not campaign.
+    /// Stand for election now, as if the election timeout had passed. Pre-vote and stickiness still apply, this
+    /// node's own too: as long as the leader is heard, asking does not depose it. (Without pre-vote the term is
+    /// raised at once, and the leader learns of that.) Ignored by nodes that may not campaign.
     Campaign,
+    /// Do not stand for election for so long, or until a leader is heard of. The leader's own wish to hand over
+    /// counts for more.
+    Suppress(Ticks),
 }

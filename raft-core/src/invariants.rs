@@ -22,15 +22,23 @@ pub(crate) fn check(replica: &Replica, role: &RoleState) -> Result<(), &'static 
         machine.applied <= machine.handed && machine.handed <= log.commit(),
         "INV-8: applied <= handed <= commit",
     )?;
+    require(
+        log.cached_first() <= durable.next(),
+        "INV-20: what is not durable is in memory",
+    )?;
+    require(
+        replica.snapshot.position.index >= base,
+        "INV-19: the log begins at or before the snapshot",
+    )?;
     let limit = replica.config.max_pending_requests;
     require(replica.pending.len() as u64 <= limit, "INV-13: pending requests are bounded")?;
     match role {
         RoleState::Follower(_) => Ok(()),
         RoleState::PreCandidate(_) => {
-            require(replica.membership().is_voter(replica.id()), "INV-14: only voters campaign")
+            require(replica.is_electable(), "INV-14: only voters campaign")
         }
         RoleState::Candidate(_) => {
-            require(replica.membership().is_voter(replica.id()), "INV-14: only voters campaign")?;
+            require(replica.is_electable(), "INV-14: only voters campaign")?;
             require(
                 replica.hard_state.vote == Some(replica.id()),
                 "INV-15: a candidate votes for itself",

@@ -1,25 +1,29 @@
-//! The replicated log, and how far it is durable and committed.
+//! The log: terms for all of it, payloads for the end of it, and how far it is on disk and committed.
 //!
-//! The disk follows the log in memory at a distance. Two marks say how far: `durable` (on the disk) and
-//! `submitted` (on the disk or in the write that is under way). Both speak of *this* log: truncating it
+//! Four marks run along it. `submitted` is what has been given to a write, `durable` what a receipt has
+//! confirmed, `commit` what a quorum holds. Marks always speak of *this* log: truncating it
 //! pulls them back, and with them the mark that the write under way will set, so that a late receipt
 //! cannot make a replaced entry count as durable.
 //!
+//! Payloads are kept while they are not durable, and after that as far as a budget goes; older ones are read
+//! back from the disk when somebody needs them.
+//!
 //! Invariants: `base.index <= commit <= last`, `base.index <= durable <= submitted <= last`; terms never
-//! fall; what is committed is never truncated.
+//! fall; what is committed is never truncated; what is not durable is in memory.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use crate::entry::{Entries, Entry};
 use crate::persist::{Append, Write};
+use crate::terms::Terms;
 use crate::types::{LogIndex, LogPosition, Term};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Log {
-    /// What lies before the first entry: the position of the last snapshot.
-    base: LogPosition,
-    entries: VecDeque<Entry>,
+    terms: Terms,
+    /// The last entries of the log.
+    cache: VecDeque<Entry>,
+    cached_bytes: u64,
     /// Invariant: never falls.
     commit: LogIndex,
     durable: LogIndex,
@@ -28,43 +32,58 @@ pub(crate) struct Log {
     in_flight: Option<LogIndex>,
     /// The disk may hold other entries from here on; the next write removes them.
     stale_from: Option<LogIndex>,
+    /// The disk may hold entries before the base; the next write removes them.
+    compacts: bool,
     /// Bytes after `durable`.
     undurable_bytes: u64,
-    /// Bytes after `commit`.
+    /// Cached bytes after `commit`.
     uncommitted_bytes: u64,
+}
+
+/// What becomes of the log on disk when a snapshot is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Suffix {
+    /// It holds the snapshot's position, and stays.
+    Kept,
+    /// It is removed.
+    Removed,
 }
 
 impl Log {
     /// The log as a disk holds it.
-    pub(crate) fn restore(base: LogPosition, entries: Vec<Entry>, commit: LogIndex) -> Self {
-        let last = base.index.advanced(entries.len());
-        let mut log = Self {
-            base,
-            entries: entries.into(),
-            commit: base.index,
+    pub(crate) fn restore(terms: Terms, commit: LogIndex) -> Self {
+        let (base, last) = (terms.base().index, terms.last().index);
+        Self {
+            terms,
+            cache: VecDeque::new(),
+            cached_bytes: 0,
+            commit: commit.clamp(base, last),
             durable: last,
             submitted: last,
             in_flight: None,
             stale_from: None,
+            compacts: false,
             undurable_bytes: 0,
             uncommitted_bytes: 0,
-        };
-        log.uncommitted_bytes = log.bytes_in(base.index, last);
-        log.commit_to(commit.clamp(base.index, last));
-        log
+        }
+    }
+
+    /// The log of a disk whose entries do not hold the snapshot's position, and are to be removed from `first`.
+    pub(crate) fn discarded(base: LogPosition, first: LogIndex) -> Self {
+        let log = Self::restore(Terms::after(base), base.index);
+        Self { stale_from: Some(first), ..log }
     }
 
     pub(crate) fn base(&self) -> LogPosition {
-        self.base
+        self.terms.base()
     }
 
     pub(crate) fn last(&self) -> LogPosition {
-        let term = self.entries.back().map_or(self.base.term, |entry| entry.term);
-        LogPosition::new(term, self.last_index())
+        self.terms.last()
     }
 
     pub(crate) fn last_index(&self) -> LogIndex {
-        self.base.index.advanced(self.entries.len())
+        self.terms.last().index
     }
 
     pub(crate) fn commit(&self) -> LogIndex {
@@ -83,36 +102,40 @@ impl Log {
         self.uncommitted_bytes
     }
 
+    pub(crate) fn cached_bytes(&self) -> u64 {
+        self.cached_bytes
+    }
+
+    /// The entry at `index`, if it is in memory.
     pub(crate) fn entry(&self, index: LogIndex) -> Option<&Entry> {
-        self.offset(index).and_then(|offset| self.entries.get(offset))
+        self.offset(index).and_then(|offset| self.cache.get(offset))
     }
 
     /// The term at `index`, also at the base; `None` outside the log.
     pub(crate) fn term_at(&self, index: LogIndex) -> Option<Term> {
-        if index == self.base.index {
-            Some(self.base.term)
-        } else {
-            self.entry(index).map(|entry| entry.term)
-        }
+        self.terms.at(index)
     }
 
-    /// Whether the log holds `position`. What lies before the base is committed, so every leader holds
-    /// it and it cannot differ.
+    /// Whether the log holds `position`, or held it before its base.
     pub(crate) fn holds(&self, position: LogPosition) -> bool {
-        position.index < self.base.index || self.term_at(position.index) == Some(position.term)
+        self.terms.hold(position)
     }
 
-    /// The last entry that could be shared with a log that holds `position`: at or before it, and of no
-    /// later term. Both sides of a mismatch use it to skip whole terms at once (paper §5.3).
+    /// The last entry that could be shared with a log that holds `position` (paper §5.3).
     pub(crate) fn last_agreeable(&self, position: LogPosition) -> LogPosition {
-        let of_no_later_term = self.entries.partition_point(|entry| entry.term <= position.term);
-        let index =
-            self.base.index.advanced(of_no_later_term).min(position.index).max(self.base.index);
-        let term = self.term_at(index).expect("the index lies between the base and the last entry");
-        LogPosition::new(term, index)
+        self.terms.last_agreeable(position)
     }
 
-    /// The entries after `after`, as many as fit; one at least if there is one, however large.
+    /// Whether these are this log's entries from `first` on.
+    pub(crate) fn agrees_with(&self, first: LogIndex, entries: &[Entry]) -> bool {
+        let agrees = |(offset, entry): (usize, &Entry)| {
+            self.terms.at(first.advanced(offset)) == Some(entry.term)
+        };
+        first > self.base().index && entries.iter().enumerate().all(agrees)
+    }
+
+    /// The entries after `after`, as many as fit; one at least if there is one, however large. They must be
+    /// in memory, or there is none.
     pub(crate) fn batch_after(&self, after: LogIndex, limits: Limits) -> Entries {
         let until = limits.until.min(self.last_index());
         let mut bytes = 0;
@@ -120,15 +143,17 @@ impl Log {
             bytes += entry.size();
             *count == 1 || (*count <= limits.entries && bytes <= limits.bytes)
         };
-        let count = (1..).zip(self.entries_in(after, until)).take_while(fits).count();
-        self.entries_in(after, after.advanced(count)).cloned().collect()
+        let count = (1..).zip(self.cached_in(after, until)).take_while(fits).count();
+        self.cached_in(after, after.advanced(count)).cloned().collect()
     }
 
     pub(crate) fn append(&mut self, entry: Entry) -> LogPosition {
-        assert!(entry.term >= self.last().term, "INV-1: the terms of a log never fall");
-        self.undurable_bytes += entry.size();
-        self.uncommitted_bytes += entry.size();
-        self.entries.push_back(entry);
+        let size = entry.size();
+        self.undurable_bytes += size;
+        self.uncommitted_bytes += size;
+        self.cached_bytes += size;
+        self.terms.push(entry.term);
+        self.cache.push_back(entry);
         self.last()
     }
 
@@ -138,9 +163,11 @@ impl Log {
         let last = self.last_index();
         let keep = first.previous();
         self.undurable_bytes -= self.bytes_in(keep.max(self.durable), last);
-        self.uncommitted_bytes -= self.bytes_in(keep, last);
-        let offset = self.offset(first).expect("the first entry to go is in the log");
-        self.entries.truncate(offset);
+        let bytes = self.bytes_in(keep, last);
+        self.uncommitted_bytes -= bytes;
+        self.cached_bytes -= bytes;
+        self.cache.truncate(self.offset(first).unwrap_or(0));
+        self.terms.truncate_after(keep);
         if first <= self.submitted {
             self.stale_from = Some(self.stale_from.map_or(first, |stale| stale.min(first)));
         }
@@ -161,9 +188,78 @@ impl Log {
         true
     }
 
+    /// Begins after `index`, which must be committed and durable. The next write removes what lies before.
+    pub(crate) fn compact(&mut self, index: LogIndex) {
+        let last = index.min(self.commit).min(self.durable);
+        let Some(term) = self.terms.at(last).filter(|_| last > self.base().index) else { return };
+        let cached_first = self.cached_first();
+        self.forget_cached(last.next().entries_since(cached_first));
+        self.terms.compact(LogPosition::new(term, last));
+        self.compacts = true;
+    }
+
+    /// Lets durable payloads go until `limit` is kept. What is not committed stays, unless there is more of it
+    /// than any leader of this cluster would have.
+    pub(crate) fn evict(&mut self, limit: u64, most_uncommitted: u64) {
+        while self.cached_bytes > limit {
+            let first = self.cached_first();
+            let may_go = first <= self.commit || self.uncommitted_bytes > most_uncommitted;
+            if first > self.durable || !may_go {
+                return;
+            }
+            self.forget_cached(1);
+        }
+    }
+
+    /// Drops the first `count` cached entries.
+    fn forget_cached(&mut self, count: u64) {
+        for _ in 0..count {
+            let first = self.cached_first();
+            let Some(entry) = self.cache.pop_front() else { return };
+            self.cached_bytes -= entry.size();
+            if first > self.commit {
+                self.uncommitted_bytes -= entry.size();
+            }
+        }
+    }
+
+    /// What installing a snapshot at `position` leaves of the log on disk. Nothing is under way.
+    pub(crate) fn suffix_after(&self, position: LogPosition) -> Suffix {
+        if position.index <= self.submitted && self.holds(position) {
+            Suffix::Kept
+        } else {
+            Suffix::Removed
+        }
+    }
+
+    /// A snapshot at `position` is installed on disk, which left this `suffix` of the log there.
+    pub(crate) fn install(&mut self, position: LogPosition, suffix: Suffix) {
+        let LogPosition { index, .. } = position;
+        if suffix == Suffix::Kept {
+            self.commit_to(index);
+            return;
+        }
+        debug_assert!(index > self.base().index, "what a snapshot brings is not compacted away");
+        if self.holds(position) {
+            // It came to hold it while the snapshot was being installed; the disk has nothing after it.
+            self.commit_to(index);
+            let cached_first = self.cached_first();
+            self.forget_cached(index.next().entries_since(cached_first));
+            self.terms.compact(position);
+        } else {
+            self.terms = Terms::after(position);
+            self.cache.clear();
+            (self.cached_bytes, self.uncommitted_bytes) = (0, 0);
+            self.commit = self.commit.max(index);
+        }
+        (self.durable, self.submitted) = (index, index);
+        self.undurable_bytes = self.bytes_in(index, self.last_index());
+        (self.stale_from, self.in_flight) = (None, None);
+    }
+
     /// Whether the disk lacks anything that no write carries yet.
     pub(crate) fn has_unsubmitted(&self) -> bool {
-        self.stale_from.is_some() || self.submitted < self.last_index()
+        self.stale_from.is_some() || self.compacts || self.submitted < self.last_index()
     }
 
     /// Puts everything the disk lacks into a write, which is then under way.
@@ -172,8 +268,11 @@ impl Log {
         write.truncate_from = self.stale_from.take();
         let last = self.last_index();
         if self.submitted < last {
-            let entries = self.entries_in(self.submitted, last).cloned().collect();
+            let entries = self.cached_in(self.submitted, last).cloned().collect();
             write.append = Some(Append { first: self.submitted.next(), entries });
+        }
+        if core::mem::take(&mut self.compacts) {
+            write.compact = Some(self.base());
         }
         self.submitted = last;
         self.in_flight = Some(last);
@@ -187,26 +286,32 @@ impl Log {
         }
     }
 
-    /// Where the entry at `index` lies in `entries`; `None` at or before the base.
+    /// The index of the first entry in memory; the one after the last if there is none.
+    pub(crate) fn cached_first(&self) -> LogIndex {
+        LogIndex(self.last_index().0 - self.cache.len() as u64).next()
+    }
+
+    /// Where the entry at `index` lies in the cache; `None` before it.
     fn offset(&self, index: LogIndex) -> Option<usize> {
-        let number = index.0.checked_sub(self.base.index.0)?.checked_sub(1)?;
-        usize::try_from(number).ok()
+        usize::try_from(index.0.checked_sub(self.cached_first().0)?).ok()
     }
 
-    /// The entries in `(after, last]`, which must be in the log.
-    fn entries_in(&self, after: LogIndex, last: LogIndex) -> impl Iterator<Item = &Entry> {
-        let start = self.offset(after.next()).unwrap_or(0).min(self.entries.len());
-        let end = self.offset(last).map_or(start, |offset| (offset + 1).max(start));
-        self.entries.range(start..end.min(self.entries.len()).max(start))
+    /// Those entries of `(after, last]` that are in memory; none when the first of them is not.
+    fn cached_in(&self, after: LogIndex, last: LogIndex) -> impl Iterator<Item = &Entry> {
+        let start = self.offset(after.next()).unwrap_or(self.cache.len()).min(self.cache.len());
+        let end = self.offset(last.next()).unwrap_or(0).min(self.cache.len());
+        self.cache.range(start..end.max(start))
     }
 
+    /// The bytes of those entries of `(after, last]` that are in memory.
     fn bytes_in(&self, after: LogIndex, last: LogIndex) -> u64 {
-        self.entries_in(after, last).map(Entry::size).sum()
+        let after = after.max(self.cached_first().previous());
+        self.cached_in(after, last).map(Entry::size).sum()
     }
 
     /// The marks in their order, for the invariants.
     pub(crate) fn marks(&self) -> [LogIndex; 4] {
-        [self.base.index, self.durable, self.submitted, self.last_index()]
+        [self.base().index, self.durable, self.submitted, self.last_index()]
     }
 
     /// Whether the byte counters agree with the entries. Linear: for tests.
@@ -215,6 +320,8 @@ impl Log {
         let last = self.last_index();
         self.undurable_bytes == self.bytes_in(self.durable, last)
             && self.uncommitted_bytes == self.bytes_in(self.commit, last)
+            && self.cached_bytes == self.bytes_in(LogIndex::ZERO, last)
+            && self.cached_first() <= self.durable.next()
     }
 }
 
@@ -230,12 +337,13 @@ pub(crate) struct Limits {
 #[cfg(test)]
 mod tests {
     use alloc::vec;
+    use alloc::vec::Vec;
 
     use super::*;
     use crate::entry::Payload;
 
     fn log_of(terms: &[u64]) -> Log {
-        let mut log = Log::restore(LogPosition::ZERO, Vec::new(), LogIndex::ZERO);
+        let mut log = Log::restore(Terms::after(LogPosition::ZERO), LogIndex::ZERO);
         for term in terms {
             log.append(entry(*term));
         }
@@ -341,23 +449,6 @@ mod tests {
         }
     }
 
-    /// Paper §5.3: the hint skips all entries of later terms.
-    #[test]
-    fn the_last_agreeable_entry_is_of_no_later_term() {
-        let log = log_of(&[1, 1, 4, 4, 6]);
-        let cases = [
-            (at(6, 9), at(6, 5)),
-            (at(5, 9), at(4, 4)),
-            (at(5, 3), at(4, 3)),
-            (at(3, 9), at(1, 2)),
-            (at(9, 4), at(4, 4)),
-            (at(0, 0), at(0, 0)),
-        ];
-        for (position, expected) in cases {
-            assert_eq!(log.last_agreeable(position), expected, "{position}");
-        }
-    }
-
     /// A batch keeps its limits, holds one entry at least, and skips none (B13).
     #[test]
     fn batches_keep_their_limits() {
@@ -379,14 +470,88 @@ mod tests {
     /// A log that begins after a snapshot counts from there.
     #[test]
     fn a_log_after_a_snapshot_counts_from_its_base() {
-        let log = Log::restore(at(2, 10), vec![entry(2), entry(3)], LogIndex(99));
+        let mut terms = Terms::after(at(2, 10));
+        terms.push(Term(2));
+        terms.push(Term(3));
+        let log = Log::restore(terms, LogIndex(99));
         assert_eq!(
             (log.last(), log.commit(), log.durable()),
             (at(3, 12), LogIndex(12), LogIndex(12))
         );
         assert_eq!((log.term_at(LogIndex(10)), log.term_at(LogIndex(9))), (Some(Term(2)), None));
         assert!(log.holds(at(1, 4)) && log.holds(at(2, 10)) && !log.holds(at(3, 13)));
-        assert_eq!(log.last_agreeable(at(9, 4)), at(2, 10));
+        assert!(log.counters_agree() && log.entry(LogIndex(12)).is_none());
+    }
+
+    /// A cache keeps its budget, and whatever is not durable beside it.
+    #[test]
+    fn durable_payloads_leave_and_others_stay() {
+        let mut log = log_of(&[1, 1, 1]);
+        let size = entry(1).size();
+        log.evict(0, 0);
+        assert_eq!(log.cached_bytes(), 3 * size);
+        flush(&mut log);
+        log.append(entry(1));
+        log.evict(3 * size, u64::MAX);
+        assert_eq!(log.cached_first(), LogIndex(1), "not committed, and a leader holds as much");
+        log.commit_to(LogIndex(2));
+        log.evict(0, u64::MAX);
+        assert_eq!(log.cached_first(), LogIndex(3));
+        log.evict(0, size);
+        assert_eq!(log.cached_first(), LogIndex(4), "no leader would hold as much");
+        assert!(log.counters_agree());
+        let limits = Limits { until: LogIndex(9), bytes: u64::MAX, entries: 9 };
+        assert!(log.batch_after(LogIndex(1), limits).is_empty());
+        assert_eq!(log.batch_after(LogIndex(3), limits).len(), 1);
+        log.truncate_from(LogIndex(3));
+        assert_eq!((log.cached_bytes(), log.last()), (0, at(1, 2)));
+        assert!(log.counters_agree());
+    }
+
+    /// Paper §7: what lies before a snapshot goes, the rest stays where it is.
+    #[test]
+    fn compaction_keeps_the_rest() {
+        let mut log = log_of(&[1, 1, 2, 3]);
+        flush(&mut log);
+        log.commit_to(LogIndex(3));
+        log.compact(LogIndex(9));
+        assert_eq!((log.base(), log.last(), log.cached_first()), (at(2, 3), at(3, 4), LogIndex(4)));
+        let mut write = Write::default();
+        log.submit(&mut write);
+        assert_eq!(write.compact, Some(at(2, 3)));
+        assert!(log.counters_agree() && !log.has_unsubmitted());
+    }
+
+    /// Paper §7: an installed snapshot keeps a log that holds its position, and replaces any other.
+    #[test]
+    fn a_snapshot_keeps_a_log_that_goes_on_from_it() {
+        let mut log = log_of(&[1, 1, 2]);
+        flush(&mut log);
+        assert_eq!(log.suffix_after(at(1, 2)), Suffix::Kept);
+        log.install(at(1, 2), Suffix::Kept);
+        assert_eq!((log.commit(), log.base(), log.last()), (LogIndex(2), at(0, 0), at(2, 3)));
+        assert_eq!(log.suffix_after(at(3, 3)), Suffix::Removed);
+        log.install(at(3, 3), Suffix::Removed);
+        assert_eq!((log.commit(), log.base(), log.last()), (LogIndex(3), at(3, 3), at(3, 3)));
+        assert_eq!((log.durable(), log.cached_bytes()), (LogIndex(3), 0));
+        assert!(!log.has_unsubmitted() && log.counters_agree());
+    }
+
+    /// Fine point 11: a log that came to hold the position while the snapshot was being installed stays in memory,
+    /// and goes to the disk again, which has nothing after the snapshot.
+    #[test]
+    fn what_comes_during_an_installation_is_written_again() {
+        let mut log = log_of(&[1]);
+        flush(&mut log);
+        assert_eq!(log.suffix_after(at(2, 3)), Suffix::Removed);
+        for term in [1, 2, 2] {
+            log.append(entry(term));
+        }
+        log.install(at(2, 3), Suffix::Removed);
+        assert_eq!((log.base(), log.last(), log.durable()), (at(2, 3), at(2, 4), LogIndex(3)));
+        let mut write = Write::default();
+        log.submit(&mut write);
+        assert_eq!(write.append.map(|append| append.first), Some(LogIndex(4)));
         assert!(log.counters_agree());
     }
 }

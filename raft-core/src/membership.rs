@@ -161,6 +161,29 @@ impl Membership {
         self.voters.iter().chain(&self.outgoing).chain(&self.learners).copied().collect()
     }
 
+    /// The configuration that leads from this one to `target`: joint (thesis §4.3), or `target` itself when it
+    /// has one voter more or less, or none, so that any two majorities share a node (thesis §4.2).
+    pub(crate) fn toward(&self, target: &Self) -> Self {
+        let (old, new) = (&self.voters, &target.voters);
+        let leaving = old.iter().filter(|id| !new.contains(id)).count();
+        let coming = new.iter().filter(|id| !old.contains(id)).count();
+        if leaving + coming <= 1 {
+            return target.clone();
+        }
+        let mut contexts = self.contexts.clone();
+        contexts.retain(|id, _| old.contains(id));
+        contexts.extend(target.contexts.clone());
+        Self { outgoing: old.clone(), contexts, ..target.clone() }
+    }
+
+    /// The configuration after a joint one.
+    pub(crate) fn without_outgoing(&self) -> Self {
+        let mut left = Self { outgoing: Vec::new(), ..self.clone() };
+        left.contexts = self.contexts.clone();
+        left.contexts.retain(|id, _| left.voters.contains(id) || left.learners.contains(id));
+        left
+    }
+
     /// The greatest value that a quorum has reached: a majority, or both majorities when joint. `None`
     /// while the membership is empty.
     pub fn reached_by_quorum<T: Ord + Copy>(&self, value: impl Fn(NodeId) -> T) -> Option<T> {
@@ -191,9 +214,9 @@ impl Membership {
     }
 }
 
-/// Every membership since the base of the log, in log order; the last is in force.
+/// Every membership since the last snapshot, in log order; the last is in force.
 ///
-/// Invariant: never empty, indexes strictly rise, the first is the one as of the log's base.
+/// Invariant: never empty, indexes strictly rise, the first is the one as of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Memberships {
     history: Vec<(LogIndex, Arc<Membership>)>,
@@ -204,14 +227,33 @@ impl Memberships {
         Self { history: alloc::vec![(base, membership)] }
     }
 
+    fn last(&self) -> &(LogIndex, Arc<Membership>) {
+        self.history.last().expect("the membership as of the snapshot is never removed")
+    }
+
     /// The membership in force: the last in the log, committed or not.
     pub(crate) fn active(&self) -> &Arc<Membership> {
-        let (_, membership) = self.history.last().expect("the base membership is never removed");
-        membership
+        &self.last().1
+    }
+
+    /// The index of the entry that put it in force.
+    pub(crate) fn active_since(&self) -> LogIndex {
+        self.last().0
+    }
+
+    /// The membership before the one in force, unless that was the first known.
+    pub(crate) fn previous(&self) -> Option<&Arc<Membership>> {
+        self.history.iter().rev().nth(1).map(|(_, membership)| membership)
+    }
+
+    /// The membership as of `index`, which must not lie before the snapshot.
+    pub(crate) fn as_of(&self, index: LogIndex) -> Option<&Arc<Membership>> {
+        let after = self.history.partition_point(|(since, _)| *since <= index);
+        after.checked_sub(1).map(|place| &self.history[place].1)
     }
 
     pub(crate) fn append(&mut self, index: LogIndex, membership: Arc<Membership>) {
-        debug_assert!(self.history.last().is_some_and(|(last, _)| *last < index));
+        debug_assert!(self.active_since() < index);
         self.history.push((index, membership));
     }
 
@@ -221,6 +263,18 @@ impl Memberships {
         let keep = self.history.partition_point(|(index, _)| *index < first).max(1);
         self.history.truncate(keep);
         self.history.len() != before
+    }
+
+    /// Takes a snapshot's word for the membership as of `index`.
+    pub(crate) fn rebase(&mut self, index: LogIndex, membership: Arc<Membership>) {
+        self.history.retain(|(since, _)| *since > index);
+        self.history.insert(0, (index, membership));
+    }
+
+    /// Forgets those before the one as of `index`.
+    pub(crate) fn compact(&mut self, index: LogIndex) {
+        let after = self.history.partition_point(|(since, _)| *since <= index);
+        self.history.drain(..after.saturating_sub(1));
     }
 }
 
@@ -287,5 +341,38 @@ mod tests {
         assert_eq!(memberships.active(), &of(3));
         assert!(memberships.truncate_from(LogIndex(1)));
         assert_eq!(memberships.active(), &of(1), "the base stays");
+    }
+
+    /// Fine point 13: the membership of a snapshot is the one as of its index, not the one in force.
+    #[test]
+    fn every_membership_since_the_snapshot_is_kept() {
+        let of = |id| Arc::new(membership(&[id], &[], &[]));
+        let mut memberships = Memberships::new(LogIndex(2), of(1));
+        memberships.append(LogIndex(5), of(2));
+        memberships.append(LogIndex(7), of(3));
+        let as_of = |memberships: &Memberships, index| memberships.as_of(LogIndex(index)).cloned();
+        assert_eq!(as_of(&memberships, 1), None, "from before the snapshot");
+        assert_eq!(as_of(&memberships, 4), Some(of(1)));
+        assert_eq!((as_of(&memberships, 6), memberships.previous()), (Some(of(2)), Some(&of(2))));
+        memberships.compact(LogIndex(6));
+        assert_eq!((as_of(&memberships, 6), as_of(&memberships, 7)), (Some(of(2)), Some(of(3))));
+        assert_eq!(as_of(&memberships, 4), None);
+        memberships.compact(LogIndex(9));
+        assert_eq!((memberships.active(), memberships.previous()), (&of(3), None));
+    }
+
+    /// Thesis §4.2, §4.3: one voter more or less is one step; any other change goes through both majorities.
+    #[test]
+    fn the_way_to_a_membership() {
+        let old = membership(&[1, 2, 3], &[], &[4]);
+        let steps = |target: Membership| old.toward(&target);
+        let one_more = membership(&[1, 2, 3, 4], &[], &[]);
+        assert_eq!(steps(one_more.clone()), one_more);
+        let only_learners = membership(&[1, 2, 3], &[], &[5, 6]);
+        assert_eq!(steps(only_learners.clone()), only_learners);
+        let replaced = membership(&[1, 2, 4], &[], &[3]);
+        let joint = steps(replaced.clone());
+        assert_eq!(joint, membership(&[1, 2, 4], &[1, 2, 3], &[3]));
+        assert_eq!(joint.without_outgoing(), replaced);
     }
 }

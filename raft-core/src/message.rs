@@ -3,11 +3,14 @@
 //! One envelope, one variant a kind, each with only the fields it needs. The envelope carries the
 //! sender's current term, whatever the kind.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use crate::entry::{Entries, Entry};
 use crate::request::Refusal;
-use crate::types::{ClusterId, Incarnation, LogIndex, LogPosition, NodeId, Round, Term};
+use crate::snapshot::SnapshotMeta;
+use crate::types::{ClusterId, Incarnation, LogIndex, LogPosition, NodeId, Round, Term, Ticks};
 
 /// The version of the wire format. A node rejects messages of any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +60,8 @@ pub enum Message {
     RequestVote {
         /// The last entry of the candidate's log.
         last: LogPosition,
+        /// Why it stands.
+        cause: Cause,
     },
     /// The answer to [`Message::RequestVote`] of the same term.
     VoteReply {
@@ -78,6 +83,37 @@ pub enum Message {
     HeartbeatReply {
         /// The round that is answered.
         round: Round,
+        /// For so long after the heartbeat arrived, on its own clock, the sender votes for nobody else. Zero
+        /// when it promises nothing.
+        promise: Ticks,
+    },
+    /// Where a peer stands that lacks what the leader's log does not hold any more (paper §7).
+    InstallSnapshot(Box<InstallSnapshot>),
+    /// The answer to [`Message::InstallSnapshot`] of the same term, until it is installed (that is answered as
+    /// an [`AppendReply`]).
+    SnapshotReply {
+        /// The snapshot's position.
+        position: LogPosition,
+        /// How far it has come.
+        receipt: SnapshotReceipt,
+    },
+    /// "Stand for election at once": the leader hands over (thesis §3.10).
+    TimeoutNow,
+    /// "What must have been applied for a read to see everything?" (thesis §6.4). May be asked again.
+    ReadIndex {
+        /// The sender's incarnation.
+        incarnation: Incarnation,
+        /// The question's number within the incarnation, from 1. It stands for all reads before it.
+        sequence: u64,
+    },
+    /// The answer to [`Message::ReadIndex`].
+    ReadIndexReply {
+        /// The asker's incarnation.
+        incarnation: Incarnation,
+        /// The question's number.
+        sequence: u64,
+        /// Everything that was committed when the question arrived lies up to here.
+        index: LogIndex,
     },
     /// "Your term is over": the answer to a request of an earlier term. The news is the envelope's term.
     StaleTerm,
@@ -99,6 +135,58 @@ pub enum Message {
         /// Why.
         refusal: Refusal,
     },
+}
+
+/// Why a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Cause {
+    /// It has not heard from a leader.
+    Timeout,
+    /// The leader asked it to, so voters need not be loyal to that leader.
+    Transfer,
+}
+
+/// A snapshot, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct InstallSnapshot {
+    /// What the snapshot stands for.
+    pub snapshot: SnapshotMeta,
+    /// The bytes, or where they can be had.
+    pub content: SnapshotContent,
+}
+
+/// What an [`InstallSnapshot`] brings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum SnapshotContent {
+    /// Some of its bytes.
+    Chunk {
+        /// How many bytes lie before these.
+        offset: u64,
+        /// How many there are in all.
+        total: u64,
+        /// The bytes.
+        data: Bytes,
+    },
+    /// Words of the driver's by which the receiver's driver can fetch it.
+    Locator(Bytes),
+}
+
+impl SnapshotContent {
+    /// A longer locator is not sent, nor accepted.
+    pub const MAX_LOCATOR_BYTES: usize = 64 * 1024;
+}
+
+/// How far a snapshot has come at its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum SnapshotReceipt {
+    /// So many bytes, from the first, are durable.
+    Received(u64),
+    /// It could not be had or kept: try again later.
+    Failed,
 }
 
 /// A vote, or what a vote would be.
@@ -156,6 +244,17 @@ pub enum AppendReply {
 }
 
 impl Message {
+    /// Whether only the leader of its term sends such.
+    pub(crate) fn is_from_leader(&self) -> bool {
+        matches!(
+            self,
+            Self::AppendEntries(_)
+                | Self::Heartbeat { .. }
+                | Self::InstallSnapshot(_)
+                | Self::TimeoutNow
+        )
+    }
+
     /// A short name of the kind, as in the paper.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -167,6 +266,11 @@ impl Message {
             Self::AppendReply(_) => "AppendReply",
             Self::Heartbeat { .. } => "Heartbeat",
             Self::HeartbeatReply { .. } => "HeartbeatReply",
+            Self::InstallSnapshot(_) => "InstallSnapshot",
+            Self::SnapshotReply { .. } => "SnapshotReply",
+            Self::TimeoutNow => "TimeoutNow",
+            Self::ReadIndex { .. } => "ReadIndex",
+            Self::ReadIndexReply { .. } => "ReadIndexReply",
             Self::StaleTerm => "StaleTerm",
             Self::ForwardProposal { .. } => "ForwardProposal",
             Self::ForwardRefused { .. } => "ForwardRefused",

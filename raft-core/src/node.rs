@@ -4,29 +4,31 @@
 //! still has timers, and a node that was paused hears the heartbeat that waited for it before it stands
 //! for election. Last, it settles: commits, sends, applies and writes what the new state calls for.
 
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+mod requests;
+mod view;
+mod votes;
 
-use crate::config::{Config, Forwarding};
-use crate::effect::{Effect, Effects, Event};
-use crate::entry::{Entry, Origin};
+use crate::config::Config;
+use crate::effect::{Effects, Event};
+use crate::entry::Origin;
+use crate::fetch::{Fetched, Reader};
 use crate::gate;
 use crate::input::Input;
-use crate::invariants;
-use crate::membership::Membership;
-use crate::message::{Ballot, Envelope, Message};
+use crate::message::{Cause, Envelope, Message};
 use crate::origins::Origins;
-use crate::persist::Life;
+use crate::persist::Persisted;
+use crate::rejection::Rejection;
 use crate::replica::Replica;
-use crate::request::{Outcome, Refusal, Reply, Request};
+use crate::request::Outcome;
 use crate::restore::{RestoreError, Start};
 use crate::role::RoleState;
 use crate::role::candidate::{Candidate, PreCandidate};
 use crate::role::follower::Follower;
 use crate::role::leader::Leader;
-use crate::status::{Role, Status};
+use crate::snapshot::ChunkRead;
+use crate::status::Role;
 use crate::transition::Transition;
-use crate::types::{Instant, LogIndex, LogPosition, NodeId, RequestId, Term};
+use crate::types::{Instant, NodeId, Term};
 
 /// One member of a Raft cluster, as a value: it changes in [`Node::step`] and nowhere else.
 ///
@@ -61,15 +63,20 @@ impl Node {
         match input {
             Input::Tick => {}
             Input::Receive(envelope) => self.receive(envelope, effects),
-            Input::Persisted(receipt) => {
-                self.replica.persisted(&receipt, effects);
-                if let RoleState::Candidate(candidate) = &mut self.role {
-                    candidate.on_persisted(&self.replica);
-                }
-            }
+            Input::Persisted(receipt) => self.persisted(&receipt, effects),
             Input::Applied(receipt) => self.replica.applied(&receipt, effects),
+            Input::Fetched(fetched) => self.fetched(fetched, effects),
+            Input::SnapshotTaken(receipt) => self.replica.snapshot_taken(receipt, effects),
+            Input::ChunkRead(read) => self.chunk_read(read, effects),
+            Input::ChunkWritten(written) => {
+                let leader = self.leader();
+                self.replica.chunk_written(&written, leader, effects);
+            }
             Input::Request(request) => self.request(request, effects),
             Input::Campaign => self.campaign(effects),
+            Input::Suppress(span) => {
+                self.replica.suppressed_until = self.replica.now.after(span);
+            }
         }
         self.do_due(effects);
         self.settle(effects);
@@ -82,10 +89,49 @@ impl Node {
         if self.replica.lane.is_due(self.replica.hard_state, &self.replica.log) {
             return self.replica.now;
         }
-        self.role.deadline().min(self.replica.pending.deadline())
+        let timers = self.role.deadline().min(self.replica.pending.deadline());
+        timers.min(self.replica.machine.fetch.deadline())
     }
 
     // ----- inputs -----
+
+    fn persisted(&mut self, receipt: &Persisted, effects: &mut Effects) {
+        let snapshot = self.replica.snapshot.position;
+        self.replica.persisted(receipt, effects);
+        let installed = self.replica.snapshot.position;
+        let is_installed = installed > snapshot;
+        match &mut self.role {
+            RoleState::Follower(follower) if is_installed => follower.installed(installed.index),
+            // The log is another than the one it stands with, and so perhaps the membership.
+            RoleState::PreCandidate(_) | RoleState::Candidate(_) if is_installed => {
+                self.transit(Transition::Concede, effects);
+            }
+            RoleState::Candidate(candidate) => candidate.on_persisted(&self.replica),
+            RoleState::Follower(_) | RoleState::PreCandidate(_) | RoleState::Leader(_) => {}
+        }
+    }
+
+    fn fetched(&mut self, fetched: Fetched, effects: &mut Effects) {
+        match (fetched.reader, &mut self.role) {
+            _ if fetched.ticket.life != self.replica.life() => {
+                self.replica.rejections.add(Rejection::ForeignReceipt);
+            }
+            (Reader::Machine, _) => self.replica.fetched(fetched, effects),
+            (Reader::Peer(peer), RoleState::Leader(leader)) => {
+                leader.on_fetched(&mut self.replica, peer, fetched, effects);
+            }
+            // It was read for an office that this node holds no more.
+            (Reader::Peer(_), _) => {}
+        }
+    }
+
+    fn chunk_read(&mut self, read: ChunkRead, effects: &mut Effects) {
+        if read.ticket.life != self.replica.life() {
+            self.replica.rejections.add(Rejection::ForeignReceipt);
+        } else if let RoleState::Leader(leader) = &mut self.role {
+            leader.on_chunk_read(&mut self.replica, read, effects);
+        }
+    }
 
     fn receive(&mut self, envelope: Envelope, effects: &mut Effects) {
         if let Err(reason) = gate::admit(&self.replica, &self.role, &envelope) {
@@ -122,13 +168,10 @@ impl Node {
             // Asking raises nobody's term (thesis §9.6).
             Message::RequestPreVote { .. } => return true,
             // While the leader is heard, its rivals are not (thesis §4.2.3).
-            Message::RequestVote { .. } if self.is_loyal() => return false,
+            Message::RequestVote { cause: Cause::Timeout, .. } if self.is_loyal() => return false,
             _ => {}
         }
-        let leader = match message {
-            Message::AppendEntries(_) | Message::Heartbeat { .. } => Some(from),
-            _ => None,
-        };
+        let leader = message.is_from_leader().then_some(from);
         let before = self.mark();
         self.replica.enter(term);
         self.follow(leader);
@@ -138,7 +181,10 @@ impl Node {
 
     fn answer_stale(&mut self, from: NodeId, message: &Message, effects: &mut Effects) {
         match message {
-            Message::AppendEntries(_) | Message::Heartbeat { .. } | Message::RequestVote { .. } => {
+            Message::AppendEntries(_)
+            | Message::Heartbeat { .. }
+            | Message::InstallSnapshot(_)
+            | Message::RequestVote { .. } => {
                 self.replica.send(from, Message::StaleTerm, effects);
             }
             // A forward of an earlier term may have been taken then: only silence is true.
@@ -148,32 +194,18 @@ impl Node {
 
     /// A message of the current term.
     fn receive_current(&mut self, from: NodeId, message: Message, effects: &mut Effects) {
-        if let Message::AppendEntries(_) | Message::Heartbeat { .. } = message {
+        if message.is_from_leader() {
             self.recognise(from, effects);
         }
         match (message, &mut self.role) {
-            (Message::RequestVote { last }, _) => self.answer_vote(from, last, effects),
+            (Message::RequestVote { last, cause }, _) => {
+                self.answer_vote(from, last, cause, effects);
+            }
             (Message::VoteReply { ballot }, RoleState::Candidate(candidate)) => {
                 candidate.on_reply(&self.replica, from, ballot);
             }
-            (Message::AppendEntries(append), RoleState::Follower(follower)) => {
-                follower.on_append(&mut self.replica, from, &append, effects);
-            }
-            (Message::Heartbeat { commit, round }, RoleState::Follower(follower)) => {
-                follower.on_heartbeat(&mut self.replica, from, commit, round, effects);
-            }
-            (Message::AppendReply(reply), RoleState::Leader(leader)) => {
-                leader.on_append_reply(&self.replica, from, reply);
-            }
-            (Message::HeartbeatReply { .. }, RoleState::Leader(leader)) => {
-                leader.on_heartbeat_reply(&self.replica, from);
-            }
-            (
-                Message::ForwardProposal { incarnation, sequence, data },
-                RoleState::Leader(leader),
-            ) => {
-                let origin = Origin { node: from, incarnation, sequence };
-                leader.on_forward(&mut self.replica, origin, data, effects);
+            (message, RoleState::Follower(_)) if message.is_from_leader() => {
+                self.receive_from_leader(from, message, effects);
             }
             (Message::ForwardRefused { incarnation, sequence, refusal }, _)
                 if incarnation == self.replica.life().incarnation =>
@@ -181,13 +213,78 @@ impl Node {
                 let outcome = Outcome::Refused { refusal, leader: Some(from) };
                 self.replica.pending.refuse(sequence, outcome, effects);
             }
+            (Message::ReadIndexReply { incarnation, sequence, index }, _)
+                if incarnation == self.replica.life().incarnation =>
+            {
+                self.replica.pending.reads.answer(sequence, index);
+            }
+            (message, RoleState::Leader(leader)) => {
+                let replica = &mut self.replica;
+                Self::receive_as_leader(leader, replica, from, message, effects);
+            }
             // A reply to a role that this node no longer plays.
             _ => {}
         }
     }
 
+    fn receive_from_leader(&mut self, from: NodeId, message: Message, effects: &mut Effects) {
+        let RoleState::Follower(follower) = &mut self.role else { return };
+        let replica = &mut self.replica;
+        match message {
+            Message::AppendEntries(append) => follower.on_append(replica, from, &append, effects),
+            Message::Heartbeat { commit, round } => {
+                follower.on_heartbeat(replica, from, commit, round, effects);
+                // The question, or its answer, may be lost.
+                if let Some(sequence) = replica.pending.reads.open_question() {
+                    self.ask_leader(from, sequence, effects);
+                }
+            }
+            Message::InstallSnapshot(install) => {
+                follower.on_install(replica, from, *install, effects);
+            }
+            // Membership decides who campaigns, also when a leader asks (B63).
+            Message::TimeoutNow if replica.may_campaign() => {
+                self.transit(Transition::TakeOver, effects);
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_as_leader(
+        leader: &mut Leader,
+        replica: &mut Replica,
+        from: NodeId,
+        message: Message,
+        effects: &mut Effects,
+    ) {
+        match message {
+            Message::AppendReply(reply) => leader.on_append_reply(replica, from, reply),
+            Message::HeartbeatReply { round, promise } => {
+                leader.on_heartbeat_reply(replica, from, round, promise, effects);
+            }
+            Message::SnapshotReply { position, receipt } => {
+                leader.on_snapshot_reply(replica, from, position, receipt);
+            }
+            Message::ForwardProposal { incarnation, sequence, data } => {
+                let origin = Origin { node: from, incarnation, sequence };
+                leader.on_forward(replica, origin, data, effects);
+            }
+            Message::ReadIndex { incarnation, sequence } if replica.membership().contains(from) => {
+                leader.ask(from, incarnation, sequence);
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks the leader what must be applied for this node's reads.
+    fn ask_leader(&mut self, leader: NodeId, sequence: u64, effects: &mut Effects) {
+        let incarnation = self.replica.life().incarnation;
+        self.replica.send(leader, Message::ReadIndex { incarnation, sequence }, effects);
+    }
+
     /// Somebody leads the current term: follow it.
     fn recognise(&mut self, leader: NodeId, effects: &mut Effects) {
+        self.replica.suppressed_until = Instant(0);
         if self.leader() != Some(leader) {
             debug_assert!(self.role() != Role::Leader, "the gate rejects a second leader");
             let before = self.mark();
@@ -196,96 +293,10 @@ impl Node {
         }
     }
 
-    fn answer_pre_vote(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        last: LogPosition,
-        effects: &mut Effects,
-    ) {
-        let Some(campaign) = term.next() else { return };
-        let could_win = campaign > self.replica.term() && last >= self.replica.log.last();
-        let ballot = if could_win && !self.is_loyal() { Ballot::Granted } else { Ballot::Refused };
-        self.replica.send(from, Message::PreVoteReply { campaign, ballot }, effects);
-    }
-
-    fn answer_vote(&mut self, from: NodeId, last: LogPosition, effects: &mut Effects) {
-        let is_free = match self.replica.hard_state.vote {
-            Some(vote) => vote == from,
-            None => self.leader().is_none(),
-        };
-        // At least as up to date as this log (paper §5.4.1).
-        let ballot = if is_free && last >= self.replica.log.last() {
-            self.replica.vote_for(from, effects);
-            if let RoleState::Follower(follower) = &mut self.role {
-                follower.postpone(self.replica.now);
-            }
-            Ballot::Granted
-        } else {
-            Ballot::Refused
-        };
-        self.replica.send(from, Message::VoteReply { ballot }, effects);
-    }
-
-    /// Whether this node hears a leader, or is one that is heard, and so gives no vote to others.
-    fn is_loyal(&self) -> bool {
-        let config = &self.replica.config;
-        config.stickiness.is_on()
-            && match &self.role {
-                RoleState::Follower(follower) => {
-                    follower.hears_leader(self.replica.now, config.election_timeout)
-                }
-                RoleState::Leader(leader) => leader.hears_quorum(&self.replica),
-                RoleState::PreCandidate(_) | RoleState::Candidate(_) => false,
-            }
-    }
-
     fn campaign(&mut self, effects: &mut Effects) {
-        if self.role() != Role::Leader && self.replica.may_campaign() {
+        if self.role() != Role::Leader && self.replica.may_campaign() && !self.is_loyal() {
             self.transit(Transition::Stand, effects);
         }
-    }
-
-    fn request(&mut self, request: Request, effects: &mut Effects) {
-        let Request::Propose { id, command } = request;
-        if let Err(refusal) = self.propose(id, command, effects) {
-            let outcome = Outcome::Refused { refusal, leader: self.leader() };
-            effects.push(Effect::Reply(Reply { request: id, outcome }));
-        }
-    }
-
-    fn propose(
-        &mut self,
-        id: RequestId,
-        command: bytes::Bytes,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        let replica = &mut self.replica;
-        if replica.pending.len() as u64 >= replica.config.max_pending_requests {
-            return Err(Refusal::Busy);
-        }
-        let deadline = replica.now.after(replica.config.request_timeout);
-        if let RoleState::Leader(_) = &self.role {
-            let position = Leader::propose(replica, command, None, effects)?;
-            replica.pending.appended(position, id, deadline);
-            return Ok(());
-        }
-        let leader = self.role.leader(replica.id()).ok_or(Refusal::NoLeader)?;
-        if replica.config.forwarding == Forwarding::Refuse {
-            return Err(Refusal::NotLeader);
-        }
-        if command.len() as u64 > replica.config.max_command_bytes {
-            return Err(Refusal::TooLarge);
-        }
-        // A forward names its incarnation, which must be durable first.
-        if !replica.is_hard_state_durable() {
-            return Err(Refusal::NotReady);
-        }
-        let sequence = replica.pending.forward(id, deadline);
-        let incarnation = replica.life().incarnation;
-        let message = Message::ForwardProposal { incarnation, sequence, data: command };
-        replica.send(leader, message, effects);
-        Ok(())
     }
 
     // ----- time and change of role -----
@@ -321,10 +332,13 @@ impl Node {
                     let candidate = PreCandidate::start(&mut self.replica, effects);
                     self.role = RoleState::PreCandidate(candidate);
                 } else {
-                    self.stand(effects);
+                    self.stand(Cause::Timeout, effects);
                 }
             }
-            Transition::Campaign if self.replica.may_campaign() => self.stand(effects),
+            Transition::Campaign if self.replica.may_campaign() => {
+                self.stand(Cause::Timeout, effects);
+            }
+            Transition::TakeOver => self.stand(Cause::Transfer, effects),
             Transition::Lead => {
                 let leader = Leader::start(&mut self.replica, effects);
                 self.role = RoleState::Leader(leader);
@@ -341,11 +355,11 @@ impl Node {
     }
 
     /// Raises the term, votes for itself, and asks for votes once that is durable (paper §5.2).
-    fn stand(&mut self, effects: &mut Effects) {
+    fn stand(&mut self, cause: Cause, effects: &mut Effects) {
         let term = self.replica.term().next().expect("nobody campaigns at Term::MAX");
         self.replica.enter(term);
         self.replica.vote_for(self.replica.id(), effects);
-        self.role = RoleState::Candidate(Candidate::start(&mut self.replica, effects));
+        self.role = RoleState::Candidate(Candidate::start(&mut self.replica, cause, effects));
     }
 
     fn follow(&mut self, leader: Option<NodeId>) {
@@ -369,138 +383,31 @@ impl Node {
             if leader.or(before.1).is_some() {
                 effects.event(Event::LeaderChanged { leader, term });
             }
-            self.replica.pending.abandon_forwards(effects);
+            self.replica.pending.leader_changed(leader, effects);
         }
     }
 
     fn settle(&mut self, effects: &mut Effects) {
         match &mut self.role {
-            RoleState::Leader(leader) => leader.settle(&mut self.replica, effects),
-            RoleState::Follower(follower) => follower.settle(&mut self.replica, effects),
+            RoleState::Leader(leader) => {
+                if let Some(transition) = leader.settle(&mut self.replica, effects) {
+                    self.transit(transition, effects);
+                }
+            }
+            RoleState::Follower(follower) => {
+                follower.settle(&mut self.replica, effects);
+                if let Some(leader) = follower.leader() {
+                    if let Some(sequence) = self.replica.pending.reads.question() {
+                        self.ask_leader(leader, sequence, effects);
+                    }
+                }
+            }
             RoleState::PreCandidate(_) | RoleState::Candidate(_) => {}
         }
-        self.replica.hand_to_machine(effects);
-        self.replica.start_write(effects);
-    }
-
-    // ----- what can be seen -----
-
-    /// This node's name.
-    pub fn id(&self) -> NodeId {
-        self.replica.id()
-    }
-
-    /// The current term.
-    pub fn term(&self) -> Term {
-        self.replica.term()
-    }
-
-    /// Whom this node voted for in the current term.
-    pub fn vote(&self) -> Option<NodeId> {
-        self.replica.hard_state.vote
-    }
-
-    /// The part it plays.
-    pub fn role(&self) -> Role {
-        self.role.role()
-    }
-
-    /// Who leads the current term, if known.
-    pub fn leader(&self) -> Option<NodeId> {
-        self.role.leader(self.replica.id())
-    }
-
-    /// The membership in force.
-    pub fn membership(&self) -> &Arc<Membership> {
-        self.replica.membership()
-    }
-
-    /// Where the log begins.
-    pub fn base(&self) -> LogPosition {
-        self.replica.log.base()
-    }
-
-    /// The last entry of the log.
-    pub fn last(&self) -> LogPosition {
-        self.replica.log.last()
-    }
-
-    /// Up to here the log is on this node's disk.
-    pub fn durable(&self) -> LogIndex {
-        self.replica.log.durable()
-    }
-
-    /// Up to here the log is known to be committed.
-    pub fn commit(&self) -> LogIndex {
-        self.replica.log.commit()
-    }
-
-    /// Up to here the machine has reported its entries applied.
-    pub fn applied(&self) -> LogIndex {
-        self.replica.machine.applied
-    }
-
-    /// The entry at `index`, if the log holds it.
-    pub fn entry(&self, index: LogIndex) -> Option<&Entry> {
-        self.replica.log.entry(index)
-    }
-
-    /// A leader's greatest numbers of unacknowledged messages and payload bytes to any one peer; zeros at
-    /// other nodes.
-    pub fn max_inflight(&self) -> (u64, u64) {
-        match &self.role {
-            RoleState::Leader(leader) => leader.max_inflight(),
-            _ => (0, 0),
-        }
-    }
-
-    /// Everything that can be looked at, as plain data.
-    pub fn status(&self) -> Status {
-        let replica = &self.replica;
-        Status {
-            cluster: replica.config.cluster,
-            id: replica.id(),
-            role: self.role(),
-            hard_state: replica.hard_state,
-            hard_state_durable: replica.is_hard_state_durable(),
-            leader: self.leader(),
-            membership: replica.membership().clone(),
-            base: self.base(),
-            last: self.last(),
-            durable: self.durable(),
-            commit: self.commit(),
-            applied: self.applied(),
-            outstanding_write: replica.lane.outstanding(),
-            withheld_messages: replica.outbox.len() as u64,
-            pending_requests: replica.pending.len() as u64,
-            uncommitted_bytes: replica.log.uncommitted_bytes(),
-            deadline: self.deadline(),
-            peers: match &self.role {
-                RoleState::Leader(leader) => leader.peers().collect(),
-                _ => Vec::new(),
-            },
-            rejections: replica.rejections.clone(),
-        }
-    }
-
-    /// Checks what must hold between steps. Builds with debug assertions do so after every step.
-    ///
-    /// # Errors
-    /// The first invariant that does not hold, in words. That is a bug in this crate.
-    pub fn invariants(&self) -> Result<(), &'static str> {
-        invariants::check(&self.replica, &self.role)
-    }
-
-    /// Whether `other` differs in nothing but in what it has rejected. For tests of the gate.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn equals_but_for_rejections(&self, other: &Self) -> bool {
-        let mut other = other.clone();
-        other.replica.rejections = self.replica.rejections.clone();
-        *self == other
-    }
-
-    pub(crate) fn life(&self) -> Life {
-        self.replica.life()
+        let replica = &mut self.replica;
+        replica.pending.reads.applied(replica.machine.applied, effects);
+        replica.hand_to_machine(effects);
+        replica.log.evict(replica.config.max_cached_bytes, replica.config.max_uncommitted_bytes);
+        replica.start_write(effects);
     }
 }

@@ -1,8 +1,9 @@
 //! Requests that wait for their one answer.
 //!
 //! A request waits in exactly one place: at a position of the log, when it was appended here; under a
-//! forward's number, when it was passed on; or in the batch that the machine is applying. It leaves with
-//! its answer, and every answer is given here.
+//! forward's number, when it was passed on; in the batch that the machine is applying; for the end of a change
+//! of membership, for another leader, or among the reads. It leaves with its answer, and every answer is given
+//! here.
 //!
 //! Truncation is not an answer: the entry may live on elsewhere and commit later (paper Figure 8). It is
 //! lost only when another entry is *committed* in its place.
@@ -10,11 +11,13 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::effect::{Effect, Effects};
+use crate::effect::Effects;
 use crate::entry::{Entries, Payload};
-use crate::persist::Life;
-use crate::request::{Outcome, Reply};
-use crate::types::{Instant, LogIndex, LogPosition, RequestId, Term};
+use crate::membership::Membership;
+use crate::reads::Reads;
+use crate::request::{Outcome, Refusal};
+use crate::token::Life;
+use crate::types::{Instant, LogIndex, LogPosition, NodeId, RequestId, Term};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Pending {
@@ -26,8 +29,14 @@ pub(crate) struct Pending {
     sequence: u64,
     /// In the batch that is being applied.
     applying: Vec<(LogPosition, RequestId)>,
+    /// A change of membership whose joint configuration is committed; it waits for the final one.
+    leaving_joint: Option<Waiting<LogPosition>>,
+    /// A transfer of leadership, by its target.
+    transfer: Option<Waiting<NodeId>>,
+    pub(crate) reads: Reads,
 }
 
+/// A request that waits, by what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Waiting<K> {
     key: K,
@@ -37,14 +46,18 @@ struct Waiting<K> {
 
 impl Pending {
     pub(crate) fn len(&self) -> usize {
-        self.appended.len() + self.forwarded.len() + self.applying.len()
+        let changes = usize::from(self.leaving_joint.is_some()) + usize::from(self.transfer.is_some());
+        let proposals = self.appended.len() + self.forwarded.len() + self.applying.len();
+        proposals + changes + self.reads.len()
     }
 
     /// When the next request must be answered.
     pub(crate) fn deadline(&self) -> Instant {
         let appended = self.appended.front().map_or(Instant::NEVER, |waiting| waiting.deadline);
         let forwarded = self.forwarded.front().map_or(Instant::NEVER, |waiting| waiting.deadline);
-        appended.min(forwarded)
+        let leaving = self.leaving_joint.map_or(Instant::NEVER, |waiting| waiting.deadline);
+        let transfer = self.transfer.map_or(Instant::NEVER, |waiting| waiting.deadline);
+        appended.min(forwarded).min(leaving).min(transfer).min(self.reads.deadline())
     }
 
     /// How many proposals were passed on so far: their numbers run from 1 to this.
@@ -71,15 +84,45 @@ impl Pending {
 
     /// The leader will not take a forward.
     pub(crate) fn refuse(&mut self, sequence: u64, outcome: Outcome, effects: &mut Effects) {
-        if let Some(request) = take(&mut self.forwarded, &sequence) {
-            answer(request, outcome, effects);
+        if let Some(waiting) = take(&mut self.forwarded, &sequence) {
+            effects.reply(waiting.request, outcome);
         }
     }
 
     /// The leader is gone, and with it the knowledge of what became of the forwards.
     pub(crate) fn abandon_forwards(&mut self, effects: &mut Effects) {
         for waiting in self.forwarded.drain(..) {
-            answer(waiting.request, Outcome::Unknown, effects);
+            effects.reply(waiting.request, Outcome::Unknown);
+        }
+    }
+
+    /// Notes a transfer that was begun.
+    pub(crate) fn transfer(&mut self, to: NodeId, request: RequestId, deadline: Instant) {
+        debug_assert!(self.transfer.is_none(), "one transfer is under way at a time");
+        self.transfer = Some(Waiting { key: to, request, deadline });
+    }
+
+    pub(crate) fn is_transferring(&self) -> bool {
+        self.transfer.is_some()
+    }
+
+    /// The transfer has come to nothing, for certain or as far as can be known.
+    pub(crate) fn end_transfer(&mut self, outcome: Outcome, effects: &mut Effects) {
+        if let Some(waiting) = self.transfer.take() {
+            effects.reply(waiting.request, outcome);
+        }
+    }
+
+    /// Another leader, or none, is known now.
+    pub(crate) fn leader_changed(&mut self, leader: Option<NodeId>, effects: &mut Effects) {
+        self.abandon_forwards(effects);
+        self.reads.abandon(leader, effects);
+        let Some((leader, transfer)) = leader.zip(self.transfer) else { return };
+        if leader == transfer.key {
+            self.end_transfer(Outcome::Transferred { leader }, effects);
+        } else {
+            let refusal = Refusal::TransferAborted;
+            self.end_transfer(Outcome::Refused { refusal, leader: Some(leader) }, effects);
         }
     }
 
@@ -87,6 +130,27 @@ impl Pending {
     pub(crate) fn expire(&mut self, now: Instant, effects: &mut Effects) {
         expire(&mut self.appended, now, effects);
         expire(&mut self.forwarded, now, effects);
+        self.reads.expire(now, effects);
+        if let Some(waiting) = self.leaving_joint.take_if(|waiting| waiting.deadline <= now) {
+            effects.reply(waiting.request, Outcome::Unknown);
+        }
+        if self.transfer.is_some_and(|waiting| waiting.deadline <= now) {
+            self.end_transfer(Outcome::Unknown, effects);
+        }
+    }
+
+    /// The machine skips to `restored` by a snapshot: what was at or before it cannot be known.
+    pub(crate) fn skip(&mut self, restored: LogIndex, effects: &mut Effects) {
+        self.appended.retain(|waiting| {
+            let is_skipped = waiting.key.index <= restored;
+            if is_skipped {
+                effects.reply(waiting.request, Outcome::Unknown);
+            }
+            !is_skipped
+        });
+        if let Some(waiting) = self.leaving_joint.take() {
+            effects.reply(waiting.request, Outcome::Unknown);
+        }
     }
 
     /// Committed entries go to the machine: answers the requests that lost their place to one of them, and
@@ -99,7 +163,7 @@ impl Pending {
         effects: &mut Effects,
     ) -> Vec<(LogIndex, RequestId)> {
         debug_assert!(self.applying.is_empty(), "one batch is out at a time");
-        if self.appended.is_empty() && self.forwarded.is_empty() {
+        if self.appended.is_empty() && self.forwarded.is_empty() && self.leaving_joint.is_none() {
             return Vec::new();
         }
         for (offset, entry) in entries.iter().enumerate() {
@@ -108,8 +172,10 @@ impl Pending {
                 Payload::Command { origin: Some(origin), .. } => (origin.node == life.node
                     && origin.incarnation == life.incarnation)
                     .then(|| take(&mut self.forwarded, &origin.sequence))
-                    .flatten(),
-                _ => take(&mut self.appended, &position),
+                    .flatten()
+                    .map(|waiting| waiting.request),
+                Payload::Membership(membership) => self.changed(position, membership),
+                _ => take(&mut self.appended, &position).map(|waiting| waiting.request),
             };
             self.applying.extend(request.map(|request| (position, request)));
         }
@@ -118,11 +184,24 @@ impl Pending {
         self.applying.iter().map(|(position, request)| (position.index, *request)).collect()
     }
 
-    /// The machine has taken the batch.
-    pub(crate) fn applied(&mut self, effects: &mut Effects) {
-        for (position, request) in self.applying.drain(..) {
-            answer(request, Outcome::Done { position }, effects);
+    /// A membership is committed: says which request is done by it. The one that asked for a joint configuration
+    /// goes on waiting, for whichever leader leaves it.
+    fn changed(&mut self, position: LogPosition, membership: &Membership) -> Option<RequestId> {
+        let waiting = take(&mut self.appended, &position);
+        if membership.is_joint() {
+            self.leaving_joint = waiting;
+            None
+        } else {
+            waiting.or(self.leaving_joint.take()).map(|waiting| waiting.request)
         }
+    }
+
+    /// The machine has taken the batch, or was restored, and now holds everything up to `applied`.
+    pub(crate) fn applied(&mut self, applied: LogIndex, effects: &mut Effects) {
+        for (position, request) in self.applying.drain(..) {
+            effects.reply(request, Outcome::Done { position });
+        }
+        self.reads.applied(applied, effects);
     }
 
     /// Everything up to `committed` is decided. What still waits there waits in vain: it was proposed in
@@ -132,7 +211,7 @@ impl Pending {
             self.appended.retain(|waiting| {
                 let is_lost = waiting.key.index <= committed;
                 if is_lost {
-                    answer(waiting.request, Outcome::Lost { position: waiting.key }, effects);
+                    effects.reply(waiting.request, Outcome::Lost { position: waiting.key });
                 }
                 !is_lost
             });
@@ -140,18 +219,15 @@ impl Pending {
     }
 }
 
-fn answer(request: RequestId, outcome: Outcome, effects: &mut Effects) {
-    effects.push(Effect::Reply(Reply { request, outcome }));
-}
-
-fn take<K: Ord>(queue: &mut VecDeque<Waiting<K>>, key: &K) -> Option<RequestId> {
+fn take<K: Ord>(queue: &mut VecDeque<Waiting<K>>, key: &K) -> Option<Waiting<K>> {
     let place = queue.binary_search_by(|waiting| waiting.key.cmp(key)).ok()?;
-    queue.remove(place).map(|waiting| waiting.request)
+    queue.remove(place)
 }
 
+/// Answers those of a queue whose time is up.
 fn expire<K>(queue: &mut VecDeque<Waiting<K>>, now: Instant, effects: &mut Effects) {
     while let Some(waiting) = queue.front().filter(|waiting| waiting.deadline <= now) {
-        answer(waiting.request, Outcome::Unknown, effects);
+        effects.reply(waiting.request, Outcome::Unknown);
         queue.pop_front();
     }
 }
@@ -161,8 +237,10 @@ mod tests {
     use alloc::boxed::Box;
 
     use super::*;
+    use crate::effect::Effect;
     use crate::entry::{Entry, Origin};
-    use crate::types::{Incarnation, NodeId};
+    use crate::request::Reply;
+    use crate::types::Incarnation;
 
     const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(2), started: Instant(0) };
     const LATER: Instant = Instant(1_000);
@@ -188,9 +266,9 @@ mod tests {
         entries: impl IntoIterator<Item = Entry>,
         effects: &mut Effects,
     ) -> Vec<u64> {
-        let entries = entries.into_iter().collect();
+        let entries: Entries = entries.into_iter().collect();
         let named = pending.applying(LogIndex(first), &entries, LIFE, effects);
-        pending.applied(effects);
+        pending.applied(LogIndex(first).advanced(entries.len()).previous(), effects);
         named.into_iter().map(|(_, request)| request.0).collect()
     }
 

@@ -19,7 +19,8 @@
 
 use crate::entry::{Entries, Entry};
 use crate::snapshot::SnapshotMeta;
-use crate::types::{Incarnation, Instant, LogIndex, NodeId, Term, WriteNumber};
+use crate::token::Life;
+use crate::types::{Incarnation, LogIndex, LogPosition, NodeId, Term, WriteNumber};
 
 /// What must survive a crash beside the log (paper, Figure 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,14 +41,18 @@ pub struct HardState {
 pub struct Write {
     /// Replaces the hard state.
     pub hard_state: Option<HardState>,
-    /// Replaces log and state by a snapshot; at bootstrap, by the empty one that names the members.
+    /// Makes a snapshot whose bytes are durable already the one that counts; at bootstrap, the empty one that
+    /// names the members. A log that does not hold its position is removed by the next part, and begins
+    /// after it from then on.
     pub install: Option<SnapshotMeta>,
-    /// Removes this entry and all after it.
+    /// Removes this entry and all after it; what is not there need not be removed.
     pub truncate_from: Option<LogIndex>,
     /// Adds entries at the end of what then remains.
     pub append: Option<Append>,
     /// A hint: up to here the log is committed. It may be lost without harm.
     pub commit: Option<LogIndex>,
+    /// The log begins after this position from now on: removes the entry there and all before it.
+    pub compact: Option<LogPosition>,
 }
 
 /// Entries to be added to the log on disk.
@@ -63,8 +68,9 @@ pub struct Append {
 impl Write {
     /// Whether there is nothing in it that must be written. A commit hint alone is not worth a write.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { hard_state, install, truncate_from, append, commit: _ } = self;
-        hard_state.is_none() && install.is_none() && truncate_from.is_none() && append.is_none()
+        let Self { hard_state, install, truncate_from, append, commit: _, compact } = self;
+        let keeps_log = truncate_from.is_none() && append.is_none() && compact.is_none();
+        hard_state.is_none() && install.is_none() && keeps_log
     }
 
     /// The payload bytes it appends.
@@ -73,14 +79,6 @@ impl Write {
     }
 }
 
-/// One life of a node, from a start to the next: receipts of another are worth nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Life {
-    pub(crate) node: NodeId,
-    pub(crate) incarnation: Incarnation,
-    /// Tells apart lives whose incarnation never became durable and was given again.
-    pub(crate) started: Instant,
-}
 
 /// The obligation to make a [`Write`] durable. Hand back the receipt from [`Persist::done`] when it is.
 ///

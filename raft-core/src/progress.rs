@@ -2,14 +2,20 @@
 //!
 //! A peer is *probed*, one message at a time, until it acknowledges one; then entries are *streamed* to
 //! it in a window of messages and bytes. A refusal, or silence while the window is in use, leads back to
-//! probing, and the window is forgotten with it.
+//! probing, and the window is forgotten with it. A peer that lacks what the log holds no more is sent a
+//! *snapshot*, and nothing else meanwhile.
 //!
 //! Invariant: `matched < next`.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::config::Config;
-use crate::types::{Instant, LogIndex, LogPosition, Ticks};
+use crate::sending::Sending;
+use crate::slot::Slot;
+use crate::snapshot::SnapshotMeta;
+use crate::status::PeerFlow;
+use crate::types::{Instant, LogIndex, LogPosition, Round, Ticks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Progress {
@@ -22,12 +28,36 @@ pub(crate) struct Progress {
     /// When something of this term last *arrived* from it.
     heard: Instant,
     flow: Flow,
+    /// Entries for it are being read from the log's store.
+    pub(crate) fetch: Slot,
+    pub(crate) contact: Contact,
+    /// It is no member any more, and only waits to hear so.
+    pub(crate) departure: Option<Departure>,
+}
+
+/// What heartbeats and their answers say of a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Contact {
+    /// The last round it answered.
+    pub(crate) answered: Round,
+    /// Until then it votes for nobody else, on the leader's clock and with the drift taken off.
+    pub(crate) promised_until: Instant,
+    /// How long its last answer took.
+    pub(crate) round_trip: Option<Ticks>,
+}
+
+/// When a removed member is let go: when it knows the membership without it is committed, or after a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Departure {
+    pub(crate) membership: LogIndex,
+    pub(crate) until: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Flow {
     Probe(Probe),
     Stream(Window),
+    Snapshot(Box<Sending>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +107,39 @@ impl Progress {
             told: LogIndex::ZERO,
             heard: now,
             flow: Flow::Probe(Probe::Due),
+            fetch: Slot::Free,
+            contact: Contact::default(),
+            departure: None,
         }
+    }
+
+    /// Whether a removed member can be let go.
+    pub(crate) fn has_departed(&self, now: Instant) -> bool {
+        self.departure.is_some_and(|departure| {
+            self.told >= departure.membership || now >= departure.until
+        })
+    }
+
+    /// The snapshot that is being sent to it.
+    pub(crate) fn sending(&mut self) -> Option<&mut Sending> {
+        match &mut self.flow {
+            Flow::Snapshot(sending) => Some(sending),
+            Flow::Probe(_) | Flow::Stream(_) => None,
+        }
+    }
+
+    /// The position of the snapshot that is being sent to it.
+    pub(crate) fn sending_position(&self) -> Option<LogPosition> {
+        match &self.flow {
+            Flow::Snapshot(sending) => Some(sending.position()),
+            Flow::Probe(_) | Flow::Stream(_) => None,
+        }
+    }
+
+    /// The log does not hold the next entry any more: the peer is sent a snapshot instead.
+    pub(crate) fn send_snapshot(&mut self, snapshot: SnapshotMeta) {
+        self.fetch = Slot::Free;
+        self.flow = Flow::Snapshot(Box::new(Sending::new(snapshot)));
     }
 
     pub(crate) fn matched(&self) -> LogIndex {
@@ -101,7 +163,7 @@ impl Progress {
     /// followed by others is on its way to it.
     pub(crate) fn awaits_commit(&self, commit: LogIndex) -> bool {
         let idle = match &self.flow {
-            Flow::Probe(_) => false,
+            Flow::Probe(_) | Flow::Snapshot(_) => false,
             Flow::Stream(window) => window.messages.is_empty(),
         };
         idle && self.told < commit.min(self.matched)
@@ -118,7 +180,9 @@ impl Progress {
                 Allowance::Entries { bytes: config.max_batch_bytes.min(config.max_inflight_bytes) }
             }
             (Flow::Probe(Probe::Due | Probe::DueAgain), _) => Allowance::Probe,
-            (Flow::Probe(Probe::Sent(_)), _) | (Flow::Stream(_), None) => Allowance::Nothing,
+            (Flow::Probe(Probe::Sent(_)) | Flow::Snapshot(_), _) | (Flow::Stream(_), None) => {
+                Allowance::Nothing
+            }
             (Flow::Stream(window), Some(size)) => window.allowance(size, config),
         }
     }
@@ -131,11 +195,12 @@ impl Progress {
                 window.push(InFlight { last, bytes }, now);
                 self.next = last.next();
             }
+            Flow::Snapshot(_) => {}
         }
     }
 
-    /// The peer holds the leader's log up to `matched`, durably.
-    pub(crate) fn accepted(&mut self, matched: LogIndex, now: Instant) {
+    /// The peer holds the leader's log up to `matched`, durably; `base` is where that log begins.
+    pub(crate) fn accepted(&mut self, matched: LogIndex, base: LogIndex, now: Instant) {
         let is_news = matched > self.matched;
         self.matched = self.matched.max(matched);
         match &mut self.flow {
@@ -154,6 +219,13 @@ impl Progress {
                 }
                 self.next = self.next.max(self.matched.next());
             }
+            // Whether it took the snapshot or found the entries elsewhere: the log goes on from there.
+            Flow::Snapshot(_) => {
+                if self.matched >= base {
+                    self.next = self.matched.next();
+                    self.flow = Flow::Stream(Window::empty(now));
+                }
+            }
         }
     }
 
@@ -162,18 +234,26 @@ impl Progress {
         let is_stale = match &self.flow {
             Flow::Probe(_) => refused.index.next() != self.next,
             Flow::Stream(_) => refused.index <= self.matched,
+            Flow::Snapshot(_) => true,
         };
         if is_stale || refused.index <= self.matched {
             return;
         }
         // The next probe lies strictly before the refused one, so probing ends.
         self.next = agreeable.index.next().min(refused.index).max(self.matched.next());
+        self.probe();
+    }
+
+    fn probe(&mut self) {
+        self.fetch = Slot::Free;
         self.flow = Flow::Probe(Probe::Due);
     }
 
     /// A heartbeat is due: unanswered probes are repeated, and a window that has not moved for `patience`
     /// is given up.
     pub(crate) fn heartbeat(&mut self, now: Instant, patience: Ticks) {
+        self.fetch.give_up(now, patience);
+        let was_heard = now.since(self.heard) < patience;
         match &mut self.flow {
             Flow::Probe(probe @ Probe::Sent(_)) => *probe = Probe::DueAgain,
             Flow::Probe(Probe::Due | Probe::DueAgain) => {}
@@ -181,30 +261,44 @@ impl Progress {
             Flow::Stream(window) => {
                 if now.since(window.moved) >= patience {
                     self.next = self.matched.next();
-                    self.flow = Flow::Probe(Probe::Due);
+                    self.probe();
                 }
             }
+            // A peer that does not answer at all is not sent chunk after chunk.
+            Flow::Snapshot(sending) if was_heard => sending.give_up(now, patience),
+            Flow::Snapshot(_) => {}
         }
     }
 
-    pub(crate) fn is_streaming(&self) -> bool {
-        matches!(self.flow, Flow::Stream(_))
+    pub(crate) fn flow(&self) -> PeerFlow {
+        match &self.flow {
+            Flow::Probe(_) => PeerFlow::Probe,
+            Flow::Stream(_) => PeerFlow::Stream,
+            Flow::Snapshot(sending) => PeerFlow::Snapshot {
+                position: sending.position(),
+                received: sending.received(),
+            },
+        }
     }
 
     /// Unacknowledged messages and bytes of the window.
     pub(crate) fn inflight(&self) -> (u64, u64) {
         match &self.flow {
-            Flow::Probe(_) => (0, 0),
+            Flow::Probe(_) | Flow::Snapshot(_) => (0, 0),
             Flow::Stream(window) => (window.messages.len() as u64, window.bytes),
         }
     }
 }
 
 impl Window {
+    fn empty(now: Instant) -> Self {
+        Self { messages: VecDeque::new(), bytes: 0, moved: now }
+    }
+
     /// The window after a probe that was answered: what the probe carried beyond `matched` is still on
     /// its way to the peer's disk.
     fn after(probe: Probe, matched: LogIndex, now: Instant) -> Self {
-        let mut window = Self { messages: VecDeque::new(), bytes: 0, moved: now };
+        let mut window = Self::empty(now);
         if let Probe::Sent(message) = probe {
             window.push(message, now);
             window.release(matched);
@@ -267,12 +361,16 @@ mod tests {
         LogPosition::new(Term(1), LogIndex(index))
     }
 
+    fn is_streaming(progress: &Progress) -> bool {
+        progress.flow() == PeerFlow::Stream
+    }
+
     /// A peer that is streamed to and holds everything up to 10.
     fn streaming() -> Progress {
         let mut progress = Progress::new(LogIndex(10), NOW);
         progress.sent(LogIndex(10), 0, NOW);
-        progress.accepted(LogIndex(10), NOW);
-        assert!(progress.is_streaming());
+        progress.accepted(LogIndex(10), LogIndex::ZERO, NOW);
+        assert!(is_streaming(&progress));
         progress
     }
 
@@ -291,10 +389,10 @@ mod tests {
     #[test]
     fn an_early_acknowledgement_does_not_end_probing() {
         let mut progress = Progress::new(LogIndex(10), NOW);
-        progress.accepted(LogIndex(7), NOW);
-        assert_eq!((progress.matched(), progress.is_streaming()), (LogIndex(7), false));
-        progress.accepted(LogIndex(10), NOW);
-        assert_eq!((progress.next(), progress.is_streaming()), (LogIndex(11), true));
+        progress.accepted(LogIndex(7), LogIndex::ZERO, NOW);
+        assert_eq!((progress.matched(), is_streaming(&progress)), (LogIndex(7), false));
+        progress.accepted(LogIndex(10), LogIndex::ZERO, NOW);
+        assert_eq!((progress.next(), is_streaming(&progress)), (LogIndex(11), true));
     }
 
     /// B12: the next probe lies strictly before the refused one, and never at or before what is matched.
@@ -305,7 +403,7 @@ mod tests {
         assert_eq!(progress.next(), LogIndex(10));
         progress.refused(at(10), at(3));
         assert_eq!(progress.next(), LogIndex(10), "a repeated refusal is old news");
-        progress.accepted(LogIndex(6), NOW);
+        progress.accepted(LogIndex(6), LogIndex::ZERO, NOW);
         progress.refused(at(9), at(2));
         assert_eq!(progress.next(), LogIndex(7), "up to 6 it matches");
         progress.refused(at(6), at(2));
@@ -324,7 +422,7 @@ mod tests {
         progress.sent(LogIndex(12), 1, NOW);
         progress.sent(LogIndex(13), 1, NOW);
         assert_eq!(progress.allowance(Some(1), &config()), Allowance::Nothing, "three messages");
-        progress.accepted(LogIndex(11), NOW);
+        progress.accepted(LogIndex(11), LogIndex::ZERO, NOW);
         assert_eq!(progress.inflight(), (2, 2));
         assert_eq!(progress.allowance(Some(1), &config()), Allowance::Entries { bytes: 60 });
     }
@@ -337,13 +435,13 @@ mod tests {
         progress.sent(LogIndex(12), 30, NOW);
         let later = NOW.after(Ticks(19));
         progress.heartbeat(later, PATIENCE);
-        progress.accepted(LogIndex(11), later);
+        progress.accepted(LogIndex(11), LogIndex::ZERO, later);
         progress.heartbeat(later.after(Ticks(19)), PATIENCE);
-        assert!(progress.is_streaming());
+        assert!(is_streaming(&progress));
         progress.heartbeat(later.after(PATIENCE), PATIENCE);
-        assert_eq!((progress.is_streaming(), progress.next()), (false, LogIndex(12)));
+        assert_eq!((is_streaming(&progress), progress.next()), (false, LogIndex(12)));
         assert_eq!(progress.inflight(), (0, 0));
-        progress.accepted(LogIndex(12), later);
+        progress.accepted(LogIndex(12), LogIndex::ZERO, later);
         assert_eq!((progress.inflight(), progress.next()), ((0, 0), LogIndex(13)));
     }
 
@@ -352,7 +450,7 @@ mod tests {
     fn an_idle_peer_is_not_probed() {
         let mut progress = streaming();
         progress.heartbeat(NOW.after(Ticks(1_000)), PATIENCE);
-        assert!(progress.is_streaming());
+        assert!(is_streaming(&progress));
     }
 
     /// A commit is announced once, when nothing is on its way that will carry it, and as far as the peer holds.
@@ -364,9 +462,23 @@ mod tests {
         assert!(!progress.awaits_commit(LogIndex(9)));
         progress.sent(LogIndex(11), 1, NOW);
         assert!(!progress.awaits_commit(LogIndex(10)));
-        progress.accepted(LogIndex(11), NOW);
+        progress.accepted(LogIndex(11), LogIndex::ZERO, NOW);
         assert!(progress.awaits_commit(LogIndex(10)));
         progress.tell(LogIndex(11));
         assert!(!progress.awaits_commit(LogIndex(12)), "it does not hold that");
+    }
+
+    /// B45: a peer that is sent a snapshot is sent nothing else, until it holds what the log begins with, in
+    /// whatever way it came to.
+    #[test]
+    fn a_snapshot_ends_when_the_log_goes_on_from_there() {
+        let mut progress = streaming();
+        progress.send_snapshot(SnapshotMeta { position: at(50), ..SnapshotMeta::default() });
+        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Nothing);
+        progress.refused(at(40), at(3));
+        progress.accepted(LogIndex(39), LogIndex(40), NOW);
+        assert_eq!(progress.sending_position(), Some(at(50)));
+        progress.accepted(LogIndex(40), LogIndex(40), NOW);
+        assert_eq!((progress.next(), is_streaming(&progress)), (LogIndex(41), true));
     }
 }

@@ -49,14 +49,17 @@ pub enum Rejection {
     /// A heartbeat that commits what this node does not hold.
     #[error("the heartbeat commits entries that were never acknowledged")]
     CommitBeyondLast,
+    /// A snapshot whose numbers contradict each other, or with a locator that is too long.
+    #[error("the snapshot's offset, bytes and total contradict each other, or its locator is too long")]
+    Snapshot,
     /// A receipt of another node, incarnation, or write.
-    #[error("the receipt is not for the outstanding write of this incarnation")]
+    #[error("the receipt is not for what this incarnation has outstanding")]
     ForeignReceipt,
 }
 
 impl Rejection {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::WireVersion,
         Self::Cluster,
         Self::Recipient,
@@ -71,6 +74,7 @@ impl Rejection {
         Self::RivalLeader,
         Self::ContradictsCommitted,
         Self::CommitBeyondLast,
+        Self::Snapshot,
         Self::ForeignReceipt,
     ];
 }

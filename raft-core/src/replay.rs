@@ -5,12 +5,18 @@
 //! only here are they minted again.
 
 use crate::apply::Applied;
+use crate::entry::Entries;
+use crate::fetch::{Fetched, Reader};
 use crate::input::Input;
 use crate::message::Envelope;
 use crate::node::Node;
-use crate::persist::{Life, Persisted};
+use crate::persist::Persisted;
 use crate::request::Request;
-use crate::types::{Incarnation, Instant, LogIndex, WriteNumber};
+use crate::snapshot::{
+    ChunkAnswer, ChunkRead, ChunkWritten, SnapshotMeta, SnapshotTaken, StageAnswer,
+};
+use crate::token::{Life, Ticket};
+use crate::types::{Incarnation, Instant, LogIndex, NodeId, Ticks, WriteNumber};
 
 /// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,44 +40,118 @@ pub enum RecordedInput {
     Persisted(WriteNumber),
     /// [`Input::Applied`]: the last index applied.
     Applied(LogIndex),
+    /// [`Input::Fetched`].
+    Fetched {
+        /// The number of the question.
+        number: u64,
+        /// For whom.
+        reader: Reader,
+        /// The index of the first entry.
+        first: LogIndex,
+        /// What was read, if anything could be.
+        entries: Option<Entries>,
+    },
+    /// [`Input::SnapshotTaken`].
+    SnapshotTaken(SnapshotMeta),
+    /// [`Input::ChunkRead`].
+    ChunkRead {
+        /// The number of the question.
+        number: u64,
+        /// For whom.
+        peer: NodeId,
+        /// What was read.
+        answer: ChunkAnswer,
+    },
+    /// [`Input::ChunkWritten`].
+    ChunkWritten {
+        /// The number of the question.
+        number: u64,
+        /// What became of it.
+        answer: StageAnswer,
+    },
     /// A receipt of another node or another life, which the node refuses.
     ForeignReceipt,
     /// [`Input::Request`].
     Request(Request),
     /// [`Input::Campaign`].
     Campaign,
+    /// [`Input::Suppress`].
+    Suppress(Ticks),
 }
 
 impl RecordedInput {
     /// What to record of an input, before it is given to the node.
     pub fn of(input: &Input, node: &Node) -> Self {
-        let life = node.life();
+        if life_of(input).is_some_and(|life| life != node.life()) {
+            return Self::ForeignReceipt;
+        }
         match input {
-            Input::Persisted(receipt) if receipt.life != life => Self::ForeignReceipt,
-            Input::Applied(receipt) if receipt.life != life => Self::ForeignReceipt,
             Input::Tick => Self::Tick,
             Input::Receive(envelope) => Self::Receive(envelope.clone()),
             Input::Persisted(receipt) => Self::Persisted(receipt.number()),
             Input::Applied(receipt) => Self::Applied(receipt.last()),
+            Input::Fetched(Fetched { ticket, reader, first, entries }) => Self::Fetched {
+                number: ticket.number,
+                reader: *reader,
+                first: *first,
+                entries: entries.clone(),
+            },
+            Input::SnapshotTaken(receipt) => Self::SnapshotTaken(receipt.meta().clone()),
+            Input::ChunkRead(ChunkRead { ticket, peer, answer }) => {
+                Self::ChunkRead { number: ticket.number, peer: *peer, answer: answer.clone() }
+            }
+            Input::ChunkWritten(ChunkWritten { ticket, answer }) => {
+                Self::ChunkWritten { number: ticket.number, answer: answer.clone() }
+            }
             Input::Request(request) => Self::Request(request.clone()),
             Input::Campaign => Self::Campaign,
+            Input::Suppress(span) => Self::Suppress(*span),
         }
     }
 
     /// The input again, for the same node in a replay.
     pub fn replay(&self, node: &Node) -> Input {
         let life = node.life();
-        match self {
+        let ticket = |number: u64| Ticket { life, number };
+        match self.clone() {
             Self::Tick => Input::Tick,
-            Self::Receive(envelope) => Input::Receive(envelope.clone()),
-            Self::Persisted(number) => Input::Persisted(Persisted { life, number: *number }),
-            Self::Applied(last) => Input::Applied(Applied { life, last: *last }),
+            Self::Receive(envelope) => Input::Receive(envelope),
+            Self::Persisted(number) => Input::Persisted(Persisted { life, number }),
+            Self::Applied(last) => Input::Applied(Applied { life, last }),
+            Self::Fetched { number, reader, first, entries } => {
+                Input::Fetched(Fetched { ticket: ticket(number), reader, first, entries })
+            }
+            Self::SnapshotTaken(meta) => Input::SnapshotTaken(SnapshotTaken { meta, life }),
+            Self::ChunkRead { number, peer, answer } => {
+                Input::ChunkRead(ChunkRead { ticket: ticket(number), peer, answer })
+            }
+            Self::ChunkWritten { number, answer } => {
+                Input::ChunkWritten(ChunkWritten { ticket: ticket(number), answer })
+            }
             Self::ForeignReceipt => {
                 let life = Life { incarnation: Incarnation(0), ..life };
                 Input::Persisted(Persisted { life, number: WriteNumber(0) })
             }
-            Self::Request(request) => Input::Request(request.clone()),
+            Self::Request(request) => Input::Request(request),
             Self::Campaign => Input::Campaign,
+            Self::Suppress(span) => Input::Suppress(span),
         }
+    }
+}
+
+/// The life that a receipt is of.
+fn life_of(input: &Input) -> Option<Life> {
+    match input {
+        Input::Persisted(receipt) => Some(receipt.life),
+        Input::Applied(receipt) => Some(receipt.life),
+        Input::Fetched(fetched) => Some(fetched.ticket.life),
+        Input::SnapshotTaken(receipt) => Some(receipt.life),
+        Input::ChunkRead(read) => Some(read.ticket.life),
+        Input::ChunkWritten(written) => Some(written.ticket.life),
+        Input::Tick
+        | Input::Receive(_)
+        | Input::Request(_)
+        | Input::Campaign
+        | Input::Suppress(_) => None,
     }
 }

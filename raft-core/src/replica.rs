@@ -4,22 +4,24 @@
 //! only.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use crate::apply::{Applied, Apply};
-use crate::config::Config;
+use crate::config::{Config, Priority};
 use crate::effect::{Effect, Effects, Event};
 use crate::entry::{Entry, Payload};
-use crate::log::{Limits, Log};
+use crate::incoming::Incoming;
+use crate::log::Log;
+use crate::machine_lane::MachineLane;
 use crate::membership::{Membership, Memberships};
 use crate::message::{AppendEntries, Envelope, Message, WireVersion};
 use crate::outbox::{Outbox, Receiver};
 use crate::pending::Pending;
-use crate::persist::{HardState, Life, Persisted};
+use crate::persist::{HardState, Persisted};
 use crate::rejection::{Rejection, Rejections};
 use crate::rng::Jitter;
+use crate::snapshot::SnapshotMeta;
+use crate::token::{Life, Ticket};
 use crate::types::{Instant, LogIndex, LogPosition, NodeId, Term, Ticks};
-use crate::write_lane::WriteLane;
+use crate::write_lane::{Receipt, WriteLane};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Replica {
@@ -28,24 +30,23 @@ pub(crate) struct Replica {
     pub(crate) now: Instant,
     pub(crate) hard_state: HardState,
     pub(crate) log: Log,
+    /// The snapshot that counts. Invariant: at or after the log's base.
+    pub(crate) snapshot: SnapshotMeta,
     pub(crate) memberships: Memberships,
     pub(crate) lane: WriteLane,
+    pub(crate) incoming: Incoming,
     pub(crate) outbox: Outbox,
     pub(crate) pending: Pending,
     pub(crate) machine: MachineLane,
     pub(crate) jitter: Jitter,
+    /// Until then this node votes for nobody: a leader was promised so, and may answer reads on the
+    /// strength of it (thesis §6.4.1). It outlives the term.
+    pub(crate) promised_until: Instant,
+    /// Until then this node does not stand for election by itself.
+    pub(crate) suppressed_until: Instant,
+    /// How many questions the driver was asked.
+    pub(crate) questions: u64,
     pub(crate) rejections: Rejections,
-}
-
-/// The state machine's progress. One batch is out at a time.
-///
-/// Invariant: `applied <= handed <= commit`, and `handed <= durable` when it rises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct MachineLane {
-    /// Up to here the machine has reported.
-    pub(crate) applied: LogIndex,
-    /// Up to here it has been given entries.
-    pub(crate) handed: LogIndex,
 }
 
 impl Replica {
@@ -69,16 +70,54 @@ impl Replica {
         self.now = self.now.max(now.min(Instant::LAST));
     }
 
+    /// How long this node waits before it stands for election. A lower priority waits longer (and votes like
+    /// any other).
     pub(crate) fn draw_election_timeout(&mut self) -> Ticks {
-        self.jitter.election_timeout(self.config.election_timeout)
+        let Priority(steps) = self.config.priority;
+        let least = self.config.election_timeout;
+        Ticks(self.jitter.election_timeout(least).0 + least.0 * u64::from(steps))
     }
 
-    /// Whether this node may stand for election now: it is a voter, terms are left, and its disk answers
+    /// Whether this node may stand for election at all: it is entitled to, terms are left, and its disk answers
     /// (a candidate whose vote cannot become durable would only disturb).
     pub(crate) fn may_campaign(&self) -> bool {
-        self.membership().is_voter(self.id())
+        self.is_electable()
             && self.term() < Term::MAX
             && !self.lane.is_stalled(self.now, self.config.election_timeout)
+    }
+
+    /// Whether it may do so of its own accord.
+    pub(crate) fn may_stand(&self) -> bool {
+        self.may_campaign() && self.now >= self.suppressed_until && !self.has_promised()
+    }
+
+    /// A voter of the membership in force is; until that is known to be committed, a voter of the one before is
+    /// too, or nobody may be left who can commit it (thesis §4.2.2).
+    pub(crate) fn is_electable(&self) -> bool {
+        let is_committed = self.memberships.active_since() <= self.log.commit();
+        let before = self.memberships.previous().filter(|_| !is_committed);
+        self.membership().is_voter(self.id())
+            || before.is_some_and(|membership| membership.is_voter(self.id()))
+    }
+
+    /// Whether a leader relies on this node voting for nobody.
+    pub(crate) fn has_promised(&self) -> bool {
+        self.now < self.promised_until
+    }
+
+    /// Promises the leader not to vote for anybody for a while, and says for how long.
+    pub(crate) fn promise(&mut self) -> Ticks {
+        if !self.config.read_lease.is_on() {
+            return Ticks(0);
+        }
+        self.promised_until = self.now.after(self.config.election_timeout);
+        self.config.election_timeout
+    }
+
+    /// Numbers a question to the driver.
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.questions += 1;
+        Ticket { life: self.life(), number: self.questions }
     }
 
     /// Moves to a later term, in which nobody has this node's vote yet.
@@ -192,56 +231,65 @@ impl Replica {
 
     /// Takes the receipt of a write: the marks move, and what waited for it leaves.
     pub(crate) fn persisted(&mut self, receipt: &Persisted, effects: &mut Effects) {
-        if self.lane.complete(receipt) {
-            self.log.complete();
-            self.outbox.release(receipt.number(), effects);
-        } else {
-            self.rejections.add(Rejection::ForeignReceipt);
+        match self.lane.complete(receipt) {
+            Receipt::Foreign => self.rejections.add(Rejection::ForeignReceipt),
+            Receipt::Durable(installed) => {
+                match installed {
+                    None => self.log.complete(),
+                    Some(suffix) => {
+                        let snapshot = self.incoming.complete().cloned();
+                        let snapshot = snapshot.expect("what is being installed stays staged");
+                        self.log.install(snapshot.position, suffix);
+                        self.incoming.clear();
+                        self.installed(snapshot, effects);
+                    }
+                }
+                self.outbox.release(receipt.number(), effects);
+            }
         }
     }
 
-    /// Takes the receipt of a batch: its requests are answered.
-    pub(crate) fn applied(&mut self, receipt: &Applied, effects: &mut Effects) {
-        let is_outstanding =
-            self.machine.applied < self.machine.handed && receipt.last == self.machine.handed;
-        if receipt.life == self.life() && is_outstanding {
-            self.machine.applied = receipt.last;
-            self.pending.applied(effects);
+    /// A snapshot from a leader counts from now on.
+    fn installed(&mut self, snapshot: SnapshotMeta, effects: &mut Effects) {
+        let position = snapshot.position;
+        let before = self.membership().clone();
+        if self.log.last_index() == position.index {
+            self.memberships = Memberships::new(position.index, snapshot.membership.clone());
         } else {
-            self.rejections.add(Rejection::ForeignReceipt);
+            self.memberships.rebase(position.index, snapshot.membership.clone());
         }
+        if before != *self.membership() {
+            effects.event(Event::MembershipChanged { at: self.log.last_index() });
+        }
+        self.snapshot = snapshot;
+        effects.event(Event::SnapshotInstalled { position });
+        self.compact(effects);
     }
 
-    /// Hands the machine what is committed and durable here, if it is idle.
-    pub(crate) fn hand_to_machine(&mut self, effects: &mut Effects) {
-        let until = self.log.commit().min(self.log.durable());
-        if self.machine.applied < self.machine.handed || until <= self.machine.handed {
-            return;
+    /// Shortens the log to what followers that are a little behind may need.
+    pub(crate) fn compact(&mut self, effects: &mut Effects) {
+        let retained = self.config.retained_entries;
+        let through = LogIndex(self.snapshot.position.index.0.saturating_sub(retained));
+        let base = self.log.base();
+        self.log.compact(through.min(self.machine.handed));
+        if self.log.base() != base {
+            effects.event(Event::Compacted { base: self.log.base() });
         }
-        let limits = Limits {
-            until,
-            bytes: self.config.max_batch_bytes,
-            entries: self.config.max_batch_entries,
-        };
-        let first = self.machine.handed.next();
-        let entries = self.log.batch_after(self.machine.handed, limits);
-        self.machine.handed = self.machine.handed.advanced(entries.len());
-        debug_assert!(
-            self.machine.handed <= until,
-            "INV-8: only what is committed and durable is applied"
-        );
-        let requests: Vec<_> = self.pending.applying(first, &entries, self.life(), effects);
-        effects.push(Effect::Apply(Apply::new(self.life(), first, entries, requests)));
     }
 
     /// Starts the next write, if there is something to write and none is under way.
     pub(crate) fn start_write(&mut self, effects: &mut Effects) {
-        if self.lane.is_due(self.hard_state, &self.log) {
-            effects.push(Effect::Persist(self.lane.submit(
-                self.hard_state,
-                &mut self.log,
-                self.now,
-            )));
+        let staged = self.incoming.complete().map(|snapshot| snapshot.position.index);
+        if staged.is_some_and(|index| index <= self.log.commit()) && !self.lane.is_installing() {
+            // The entries came in another way.
+            self.incoming.clear();
+        }
+        if let Some(snapshot) = self.incoming.complete().filter(|_| self.lane.is_free()).cloned() {
+            let persist = self.lane.install(self.hard_state, snapshot, &self.log, self.now);
+            effects.push(Effect::Persist(persist));
+        } else if self.lane.is_due(self.hard_state, &self.log) {
+            let persist = self.lane.submit(self.hard_state, &mut self.log, self.now);
+            effects.push(Effect::Persist(persist));
         }
     }
 }

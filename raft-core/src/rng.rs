@@ -6,7 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::persist::Life;
+use crate::token::Life;
 use crate::types::Ticks;
 
 /// A counter into the stream: cheap to keep, the cipher is set up for the rare draw.

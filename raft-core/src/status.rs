@@ -7,7 +7,8 @@ use core::fmt;
 use crate::membership::Membership;
 use crate::persist::HardState;
 use crate::rejection::Rejections;
-use crate::types::{ClusterId, Instant, LogIndex, LogPosition, NodeId, Term, WriteNumber};
+use crate::snapshot::PartialSnapshot;
+use crate::types::{ClusterId, Instant, LogIndex, LogPosition, NodeId, Term, Ticks, WriteNumber};
 
 /// The part a node plays (paper §5.1; the pre-candidate is that of thesis §9.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +54,9 @@ pub struct Status {
     pub leader: Option<NodeId>,
     /// The membership in force.
     pub membership: Arc<Membership>,
-    /// Where the log begins: the position of the snapshot before it.
+    /// The position of the snapshot that counts.
+    pub snapshot: LogPosition,
+    /// Where the log begins: the last position compacted away.
     pub base: LogPosition,
     /// The last entry of the log.
     pub last: LogPosition,
@@ -71,6 +74,16 @@ pub struct Status {
     pub pending_requests: u64,
     /// Bytes of the log that are not committed yet.
     pub uncommitted_bytes: u64,
+    /// Bytes of the log that are in memory.
+    pub cached_bytes: u64,
+    /// Whether there are entries of earlier terms that are not known to be committed.
+    pub has_uncommitted_of_earlier_terms: bool,
+    /// A snapshot that is arriving.
+    pub arriving: Option<PartialSnapshot>,
+    /// Who the leadership is being handed to.
+    pub transfer_to: Option<NodeId>,
+    /// Until when a leader may answer reads from its lease; `None` without one.
+    pub lease_until: Option<Instant>,
     /// When the node wants to be stepped next, whatever happens.
     pub deadline: Instant,
     /// What a leader knows of each other member; empty at other nodes.
@@ -89,14 +102,33 @@ pub struct PeerStatus {
     pub matched: LogIndex,
     /// The next entry to send.
     pub next: LogIndex,
-    /// Whether entries are streamed to it.
-    pub pipelining: bool,
+    /// How it is sent to.
+    pub flow: PeerFlow,
     /// Unacknowledged messages.
     pub inflight_messages: u64,
     /// Unacknowledged payload bytes.
     pub inflight_bytes: u64,
     /// When it was last heard from in this term, on the leader's clock.
     pub heard: Instant,
+    /// How long the last heartbeat and its answer took.
+    pub round_trip: Option<Ticks>,
+}
+
+/// How a leader sends to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum PeerFlow {
+    /// One message at a time, until one is acknowledged.
+    Probe,
+    /// As fast as the window allows.
+    Stream,
+    /// It is sent a snapshot.
+    Snapshot {
+        /// The snapshot's position.
+        position: LogPosition,
+        /// How many of its bytes it holds.
+        received: u64,
+    },
 }
 
 /// The essentials in one line: `n1 leader T3, last i7@T3, commit i6, applied i6`.

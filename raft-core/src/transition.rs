@@ -9,6 +9,8 @@ pub(crate) enum Transition {
     Stand,
     /// Stand for election in the next term.
     Campaign,
+    /// The same, because the leader wants it.
+    TakeOver,
     /// The election is won.
     Lead,
     /// The election is lost: wait for whoever won.

@@ -1,8 +1,9 @@
 //! The one write that may be under way, and the hard state it carries.
 
-use crate::log::Log;
-use crate::persist::{HardState, Life, Persist, Persisted, Write};
+use crate::log::{Log, Suffix};
+use crate::persist::{HardState, Persist, Persisted, Write};
 use crate::snapshot::SnapshotMeta;
+use crate::token::Life;
 use crate::types::{Instant, LogIndex, Ticks, WriteNumber};
 
 /// Invariant: writes are numbered without gaps, and at most one is outstanding.
@@ -25,7 +26,18 @@ pub(crate) struct WriteLane {
 struct Outstanding {
     number: WriteNumber,
     hard_state: HardState,
+    /// What it leaves of the log, when it installs a snapshot.
+    installs: Option<Suffix>,
     since: Instant,
+}
+
+/// What a receipt says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    /// It is not for the outstanding write.
+    Foreign,
+    /// The write is durable; when it installed a snapshot, with what it left of the log.
+    Durable(Option<Suffix>),
 }
 
 impl WriteLane {
@@ -65,6 +77,16 @@ impl WriteLane {
         })
     }
 
+    /// Whether nothing is under way, nor the founding write to come first.
+    pub(crate) fn is_free(&self) -> bool {
+        self.outstanding.is_none() && self.founding.is_none()
+    }
+
+    /// Whether a snapshot is being installed.
+    pub(crate) fn is_installing(&self) -> bool {
+        self.outstanding.is_some_and(|write| write.installs.is_some())
+    }
+
     /// Whether there is something to write and nothing under way.
     pub(crate) fn is_due(&self, current: HardState, log: &Log) -> bool {
         let is_behind = self.founding.is_some() || self.durable != current || log.has_unsubmitted();
@@ -73,7 +95,6 @@ impl WriteLane {
 
     /// Starts a write of everything the disk lacks.
     pub(crate) fn submit(&mut self, current: HardState, log: &mut Log, now: Instant) -> Persist {
-        assert!(self.outstanding.is_none(), "INV-5: one write is under way at a time");
         let mut write = Write { install: self.founding.take(), ..Write::default() };
         let mut covered = self.durable;
         if write.install.is_none() {
@@ -86,30 +107,57 @@ impl WriteLane {
             }
         }
         debug_assert!(!write.is_empty(), "a commit hint alone is not worth a write");
+        self.start(write, covered, None, now)
+    }
+
+    /// Starts a write that installs a snapshot, and removes a log that does not hold its position. What else the
+    /// log has for the disk waits for the next write: it depends on what this one leaves.
+    pub(crate) fn install(
+        &mut self,
+        current: HardState,
+        snapshot: SnapshotMeta,
+        log: &Log,
+        now: Instant,
+    ) -> Persist {
+        let suffix = log.suffix_after(snapshot.position);
+        let truncate_from = (suffix == Suffix::Removed).then(|| log.base().index.next());
+        let hard_state = (self.durable != current).then_some(current);
+        let install = Some(snapshot);
+        let write = Write { hard_state, install, truncate_from, ..Write::default() };
+        self.start(write, current, Some(suffix), now)
+    }
+
+    fn start(
+        &mut self,
+        write: Write,
+        hard_state: HardState,
+        installs: Option<Suffix>,
+        now: Instant,
+    ) -> Persist {
+        assert!(self.outstanding.is_none(), "INV-5: one write is under way at a time");
         let number = self.next;
         self.next = WriteNumber(number.0 + 1);
-        self.outstanding = Some(Outstanding { number, hard_state: covered, since: now });
+        self.outstanding = Some(Outstanding { number, hard_state, installs, since: now });
         Persist::new(self.life, number, write)
     }
 
-    /// Takes a receipt; says whether it is for the outstanding write.
-    pub(crate) fn complete(&mut self, receipt: &Persisted) -> bool {
+    /// Takes a receipt.
+    pub(crate) fn complete(&mut self, receipt: &Persisted) -> Receipt {
         match self.outstanding {
             Some(write) if receipt.life == self.life && receipt.number == write.number => {
                 self.durable = write.hard_state;
                 self.outstanding = None;
-                true
+                Receipt::Durable(write.installs)
             }
-            _ => false,
+            _ => Receipt::Foreign,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
-    use super::*;
+        use super::*;
+    use crate::terms::Terms;
     use crate::types::{Incarnation, LogPosition, NodeId, Term};
 
     const LIFE: Life = Life { node: NodeId(1), incarnation: Incarnation(1), started: Instant(0) };
@@ -120,7 +168,7 @@ mod tests {
     }
 
     fn empty() -> Log {
-        Log::restore(LogPosition::ZERO, Vec::new(), LogIndex::ZERO)
+        Log::restore(Terms::after(LogPosition::ZERO), LogIndex::ZERO)
     }
 
     /// The founding write stands alone; what depends on the hard state waits for the one after it.
@@ -133,10 +181,10 @@ mod tests {
         let first = lane.submit(term(1), &mut log, NOW);
         assert!(first.write().install.is_some() && first.write().hard_state.is_none());
         assert_eq!(lane.covering(term(1)), Some(WriteNumber(2)));
-        assert!(lane.complete(&first.done()));
+        assert_eq!(lane.complete(&first.done()), Receipt::Durable(None));
         let second = lane.submit(term(1), &mut log, NOW);
         assert_eq!(second.write().hard_state, Some(term(1)));
-        assert!(lane.complete(&second.done()));
+        assert_eq!(lane.complete(&second.done()), Receipt::Durable(None));
         assert_eq!(lane.covering(term(1)), None);
         assert!(!lane.is_due(term(1), &log));
     }
@@ -149,7 +197,7 @@ mod tests {
         let first = lane.submit(term(2), &mut log, NOW);
         assert_eq!(lane.covering(term(2)), Some(WriteNumber(1)));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
-        assert!(lane.complete(&first.done()));
+        assert_eq!(lane.complete(&first.done()), Receipt::Durable(None));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
     }
 
@@ -169,10 +217,10 @@ mod tests {
             Persisted { life: same_incarnation_again, number },
             Persisted { life: LIFE, number: WriteNumber(number.0 + 1) },
         ] {
-            assert!(!lane.complete(&foreign));
+            assert_eq!(lane.complete(&foreign), Receipt::Foreign);
         }
-        assert!(lane.complete(&persist.done()));
-        assert!(!lane.complete(&Persisted { life: LIFE, number }));
+        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&Persisted { life: LIFE, number }), Receipt::Foreign);
     }
 
     /// A write is stalled when its own time is long, however long others took.
@@ -183,7 +231,7 @@ mod tests {
         let persist = lane.submit(term(2), &mut log, Instant(100));
         assert!(!lane.is_stalled(Instant(149), Ticks(50)));
         assert!(lane.is_stalled(Instant(150), Ticks(50)));
-        assert!(lane.complete(&persist.done()));
+        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(None));
         assert!(!lane.is_stalled(Instant(999), Ticks(50)));
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::effect::Effects;
 use crate::membership::Membership;
-use crate::message::{Ballot, Message};
+use crate::message::{Ballot, Cause, Message};
 use crate::quorum::VoteResult;
 use crate::replica::Replica;
 use crate::transition::Transition;
@@ -40,7 +40,7 @@ impl Ballots {
         match replica.membership().vote_result(ballot) {
             VoteResult::Won => Some(won),
             VoteResult::Pending if replica.now < deadline => None,
-            VoteResult::Pending if replica.may_campaign() => Some(Transition::Stand),
+            VoteResult::Pending if replica.may_stand() => Some(Transition::Stand),
             VoteResult::Lost | VoteResult::Pending => Some(Transition::Concede),
         }
     }
@@ -88,11 +88,11 @@ pub(crate) struct Candidate {
 impl Candidate {
     /// The term is raised and the own vote given already; both are on their way to the disk, and the
     /// requests wait for them.
-    pub(crate) fn start(replica: &mut Replica, effects: &mut Effects) -> Self {
+    pub(crate) fn start(replica: &mut Replica, cause: Cause, effects: &mut Effects) -> Self {
         debug_assert_eq!(replica.hard_state.vote, Some(replica.id()));
         let timeout = replica.draw_election_timeout();
         let last = replica.log.last();
-        ask_voters(replica, &Message::RequestVote { last }, effects);
+        ask_voters(replica, &Message::RequestVote { last, cause }, effects);
         Self { ballots: Ballots::default(), timeout, deadline: None }
     }
 

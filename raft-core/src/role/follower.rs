@@ -3,8 +3,10 @@
 //! Invariant: `acknowledged <= verified`; both speak of the current term and its leader.
 
 use crate::effect::Effects;
-use crate::message::{AppendEntries, AppendReply, Message};
+use crate::incoming::Verdict;
+use crate::message::{AppendEntries, AppendReply, InstallSnapshot, Message, SnapshotContent};
 use crate::replica::Replica;
+use crate::snapshot::PartialSnapshot;
 use crate::transition::Transition;
 use crate::types::{Instant, LogIndex, NodeId, Round, Ticks};
 
@@ -100,7 +102,53 @@ impl Follower {
         self.hear(replica);
         // The leader has capped it at what this node acknowledged, which is durable here.
         replica.log.commit_to(commit);
-        replica.send(leader, Message::HeartbeatReply { round }, effects);
+        let promise = replica.promise();
+        replica.send(leader, Message::HeartbeatReply { round, promise }, effects);
+    }
+
+    /// A part of a snapshot, or where it can be had (paper §7).
+    pub(crate) fn on_install(
+        &mut self,
+        replica: &mut Replica,
+        leader: NodeId,
+        install: InstallSnapshot,
+        effects: &mut Effects,
+    ) {
+        self.hear(replica);
+        let InstallSnapshot { snapshot, content } = install;
+        let position = snapshot.position;
+        if position.index <= replica.log.commit() {
+            // What is committed here is in the leader's log too: it can go on from there (B43).
+            let matched = replica.log.commit().min(replica.log.durable());
+            let reply = Message::AppendReply(AppendReply::Accepted { matched });
+            replica.send(leader, reply, effects);
+            return;
+        }
+        match content {
+            SnapshotContent::Chunk { offset, total, data } => {
+                let received = offset;
+                let partial = PartialSnapshot { source: leader, snapshot, total, received };
+                match replica.incoming.judge(partial, data.len() as u64) {
+                    Verdict::Stage(partial) => replica.stage(partial, offset, data, effects),
+                    Verdict::Tell(receipt) => {
+                        let reply = Message::SnapshotReply { position, receipt };
+                        replica.send(leader, reply, effects);
+                    }
+                    Verdict::Wait => {}
+                }
+            }
+            SnapshotContent::Locator(locator) => {
+                if replica.incoming.is_free() {
+                    replica.fetch_snapshot(leader, snapshot, locator, effects);
+                }
+            }
+        }
+    }
+
+    /// The log now begins with a snapshot, all of which is committed, and so is the leader's too.
+    pub(crate) fn installed(&mut self, index: LogIndex) {
+        self.verified = self.verified.max(index);
+        self.owes = true;
     }
 
     /// Pays an acknowledgement that waited for the disk, as far as the disk has come.
@@ -123,7 +171,7 @@ impl Follower {
         if replica.now < self.deadline {
             return None;
         }
-        if replica.may_campaign() {
+        if replica.may_stand() {
             return Some(Transition::Stand);
         }
         self.postpone(replica.now);

@@ -1,8 +1,12 @@
 //! The roles. Each owns what only it needs: votes exist only in a candidate, progress only in a leader.
 
-pub(crate) mod candidate;
 pub(crate) mod follower;
-pub(crate) mod forwards;
+pub(crate) mod candidate;
+mod forwards;
+mod rounds;
+mod questions;
+mod handover;
+mod replication;
 pub(crate) mod leader;
 
 use candidate::{Candidate, PreCandidate};
