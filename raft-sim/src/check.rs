@@ -223,6 +223,11 @@ impl<M: Machine> Checks<M> {
                 _ => {}
             }
         }
+        match event {
+            Event::SnapshotInstalled { .. } => self.note(Situation::SnapshotInstalled),
+            Event::Compacted { .. } => self.note(Situation::LogCompacted),
+            _ => {}
+        }
     }
 
     /// The run has met a situation.

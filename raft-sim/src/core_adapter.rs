@@ -1,19 +1,23 @@
 //! `raft-core` under the simulator: every input, effect and message in the simulator's vocabulary.
 
 use raft_core::{
-    AppendEntries, AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope,
-    Instant, LogIndex, Membership, Message, Node, NodeId, Persist, Request, Settings, Start, Term,
-    WireVersion, Write,
+    AppendEntries, AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope, Fetch,
+    FetchSnapshot, Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, Persist,
+    ReadChunk, Restore, Settings, SnapshotContent, SnapshotMeta, Start, TakeSnapshot, Term,
+    WireVersion, Write, WriteChunk,
 };
 
 use crate::draw::Draw;
 use crate::plan::MessageKind;
-use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, View};
+use crate::raft::{Answer, Claim, Committed, Facts, Input, Output, Raft, Task, View};
 
 impl Raft for Node {
     type Message = Envelope;
     type Persist = Persist;
     type Apply = Apply;
+    type Restore = Restore;
+    type Take = TakeSnapshot;
+    type Chore = Chore;
     type Effects = Effects;
 
     fn start(settings: Settings, start: Start, now: Instant) -> Result<Self, String> {
@@ -27,9 +31,12 @@ impl Raft for Node {
             Input::Receive(envelope) => raft_core::Input::Receive(envelope),
             Input::Persisted(persist) => raft_core::Input::Persisted(persist.done()),
             Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
-            Input::Propose(id, command) => {
-                raft_core::Input::Request(Request::Propose { id, command })
-            }
+            Input::Restored(restore) => raft_core::Input::Applied(restore.done()),
+            Input::Taken(take) => raft_core::Input::SnapshotTaken(take.done()),
+            Input::Answered(chore, answer) => answered(chore, answer),
+            Input::Request(request) => raft_core::Input::Request(request),
+            Input::Campaign => raft_core::Input::Campaign,
+            Input::Suppress(span) => raft_core::Input::Suppress(span),
         };
         Self::step(self, now, input, effects);
     }
@@ -41,6 +48,11 @@ impl Raft for Node {
             Effect::Apply(apply) => Output::Apply(apply),
             Effect::Reply(reply) => Output::Reply(reply),
             Effect::Event(event) => Output::Event(event),
+            Effect::Restore(restore) => Output::Restore(restore),
+            Effect::Fetch(fetch) => Output::Chore(Chore::Fetch(fetch)),
+            Effect::ReadChunk(read) => Output::Chore(Chore::Read(read)),
+            Effect::WriteChunk(write) => Output::Chore(Chore::Write(write)),
+            Effect::FetchSnapshot(fetch) => Output::Chore(Chore::FetchSnapshot(fetch)),
         })
     }
 
@@ -54,6 +66,7 @@ impl Raft for Node {
             vote: self.vote(),
             role: self.role(),
             leader: self.leader(),
+            snapshot: self.snapshot().position,
             base: self.base(),
             last: self.last(),
             durable: self.durable(),
@@ -64,6 +77,18 @@ impl Raft for Node {
 
     fn entry(&self, index: LogIndex) -> Option<&Entry> {
         Self::entry(self, index)
+    }
+
+    fn term(&self, index: LogIndex) -> Option<Term> {
+        self.term_at(index)
+    }
+
+    fn take_snapshot(&self, index: LogIndex) -> Option<TakeSnapshot> {
+        Self::take_snapshot(self, index)
+    }
+
+    fn oldest_snapshot_in_use(&self) -> LogPosition {
+        Self::oldest_snapshot_in_use(self)
     }
 
     fn membership(&self) -> &Membership {
@@ -88,6 +113,39 @@ impl Raft for Node {
 
     fn write(persist: &Persist) -> &Write {
         persist.write()
+    }
+
+    fn restores(restore: &Restore) -> &SnapshotMeta {
+        restore.snapshot()
+    }
+
+    fn takes(take: &TakeSnapshot) -> &SnapshotMeta {
+        take.meta()
+    }
+
+    fn task(chore: &Chore) -> Task<'_> {
+        match chore {
+            Chore::Fetch(fetch) => Task::Fetch {
+                first: fetch.first(),
+                last: fetch.last(),
+                max_bytes: fetch.max_bytes(),
+            },
+            Chore::Read(read) => Task::ReadChunk {
+                position: read.snapshot().position,
+                offset: read.offset(),
+                max_bytes: read.max_bytes(),
+            },
+            Chore::Write(write) => Task::WriteChunk {
+                partial: write.partial(),
+                offset: write.offset(),
+                data: write.data(),
+            },
+            Chore::FetchSnapshot(fetch) => Task::FetchSnapshot {
+                source: fetch.source(),
+                snapshot: fetch.snapshot(),
+                locator: fetch.locator(),
+            },
+        }
     }
 
     fn committed(apply: &Apply) -> impl Iterator<Item = Committed<'_>> {
@@ -117,6 +175,42 @@ impl Raft for Node {
     }
 }
 
+/// A question of the node's to its driver.
+#[derive(Debug)]
+pub enum Chore {
+    /// Read entries back.
+    Fetch(Fetch),
+    /// Read bytes of a snapshot.
+    Read(ReadChunk),
+    /// Stage bytes of a snapshot.
+    Write(WriteChunk),
+    /// Fetch a snapshot from elsewhere.
+    FetchSnapshot(FetchSnapshot),
+}
+
+/// An answer that is none to the question counts as a failure.
+fn answered(chore: Chore, answer: Answer) -> raft_core::Input {
+    match chore {
+        Chore::Fetch(fetch) => raft_core::Input::Fetched(match answer {
+            Answer::Entries(entries) => fetch.done(entries),
+            _ => fetch.failed(),
+        }),
+        Chore::Read(read) => raft_core::Input::ChunkRead(match answer {
+            Answer::Chunk { total, data } => read.done(total, data),
+            Answer::Located(locator) => read.located(locator),
+            _ => read.failed(),
+        }),
+        Chore::Write(write) => raft_core::Input::ChunkWritten(match answer {
+            Answer::Staged => write.done(),
+            _ => write.failed(),
+        }),
+        Chore::FetchSnapshot(fetch) => raft_core::Input::ChunkWritten(match answer {
+            Answer::Found(meta) => fetch.done(meta),
+            _ => fetch.failed(),
+        }),
+    }
+}
+
 /// A million entries further than anybody's log reaches.
 const FAR: usize = 1_000_000;
 
@@ -132,7 +226,7 @@ fn spoil(envelope: &mut Envelope, draw: &mut Draw) {
         4 => envelope.cluster = ClusterId(envelope.cluster.0 + 1),
         5 => envelope.version = WireVersion(envelope.version.0 + 1),
         _ => match &mut envelope.message {
-            Message::RequestPreVote { last } | Message::RequestVote { last } => {
+            Message::RequestPreVote { last } | Message::RequestVote { last, .. } => {
                 last.term = Term(envelope.term.0 + 1);
             }
             Message::PreVoteReply { campaign, .. } => *campaign = Term::ZERO,
@@ -167,7 +261,7 @@ fn says(message: &Message) -> (MessageKind, Claim) {
             (MessageKind::RequestPreVote, Claim::AskPreVote { last: *last })
         }
         Message::PreVoteReply { .. } => (MessageKind::PreVoteReply, Claim::Nothing),
-        Message::RequestVote { last } => (MessageKind::RequestVote, Claim::AskVote { last: *last }),
+        Message::RequestVote { last, .. } => (MessageKind::RequestVote, Claim::AskVote { last: *last }),
         Message::VoteReply { ballot: Ballot::Granted } => {
             (MessageKind::VoteReply, Claim::GrantVote)
         }
@@ -196,5 +290,16 @@ fn says(message: &Message) -> (MessageKind, Claim) {
             (MessageKind::ForwardProposal, Claim::Forward { sequence: *sequence })
         }
         Message::ForwardRefused { .. } => (MessageKind::ForwardRefused, Claim::Nothing),
+        Message::InstallSnapshot(install) => {
+            let bytes = match &install.content {
+                SnapshotContent::Chunk { data, .. } | SnapshotContent::Locator(data) => data.len(),
+            };
+            let position = install.snapshot.position;
+            (MessageKind::InstallSnapshot, Claim::Snapshot { position, bytes: bytes as u64 })
+        }
+        Message::SnapshotReply { .. } => (MessageKind::SnapshotReply, Claim::Answer),
+        Message::TimeoutNow => (MessageKind::TimeoutNow, Claim::Nothing),
+        Message::ReadIndex { .. } => (MessageKind::ReadIndex, Claim::Nothing),
+        Message::ReadIndexReply { .. } => (MessageKind::ReadIndexReply, Claim::Nothing),
     }
 }

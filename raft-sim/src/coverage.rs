@@ -85,6 +85,18 @@ situations! {
     ProposalLost, "proposal-lost", 70_000, "A proposal was reported as lost: another entry was committed in its place.";
     ProposalRefused, "proposal-refused", 500_000, "A proposal was refused with a reason.";
     ProposalBusy, "proposal-busy", 30_000, "A proposal was refused because too much was pending.";
+    SnapshotTaken, "snapshot-taken", 0, "A snapshot of a machine was taken.";
+    SnapshotWhileJoint, "snapshot-while-joint", 0, "A snapshot was taken as of a joint configuration.";
+    SnapshotInstalled, "snapshot-installed", 0, "A snapshot from the leader was installed.";
+    SnapshotInstalledJoint, "snapshot-installed-joint", 0, "A snapshot that names a joint configuration was installed.";
+    SnapshotOverOtherLog, "snapshot-over-other-log", 0, "A snapshot replaced entries that were not committed.";
+    SnapshotChunked, "snapshot-chunked", 0, "A snapshot arrived in several chunks.";
+    SnapshotFetched, "snapshot-fetched", 0, "A snapshot was fetched from elsewhere.";
+    StaleSnapshotFound, "stale-snapshot-found", 0, "The place that a leader named held another snapshot.";
+    MachineRestored, "machine-restored", 0, "A machine was restored from a snapshot.";
+    EntriesFetched, "entries-fetched", 0, "Entries that were no longer in memory were read back.";
+    ChoreFailed, "chore-failed", 0, "Old entries or a snapshot could not be read or written.";
+    LogCompacted, "log-compacted", 0, "A log was compacted.";
     EvenCluster, "even-cluster", 50_000, "The cluster had an even number of voters.";
     SingleNode, "single-node", 8_000, "The cluster had one node.";
 }

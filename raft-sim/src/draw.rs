@@ -102,4 +102,6 @@ pub enum Domain {
     Machine = 8,
     /// How long after a step its effects are carried out.
     Host = 9,
+    /// How long a driver's other work takes, and what comes of it.
+    Chore = 10,
 }

@@ -21,11 +21,13 @@ pub use error::PlanError;
 pub use fault::{CrashPoint, Cut, Fault, FaultKind, StaticCut, Target, TimedFault, Way};
 pub use generate::{GENERATOR_VERSION, Profile};
 pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
-pub use node::{ApplyProfile, DiskProfile, Limits, MachineMemory, TRUE_RATE, Workload};
+pub use node::{
+    ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
+};
 pub use settings::PlanSettings;
 
 /// The version of the format. A plan of another one is refused.
-pub const PLAN_VERSION: u32 = 1;
+pub const PLAN_VERSION: u32 = 2;
 
 /// The most nodes a plan may have.
 pub const MAX_NODES: u32 = 7;
@@ -53,6 +55,8 @@ pub struct Plan {
     pub disk: DiskProfile,
     /// How machines take entries.
     pub apply: ApplyProfile,
+    /// How machines are compacted.
+    pub snapshots: SnapshotProfile,
     /// How fast each node's clock runs: local microseconds in a true second.
     pub clocks: Vec<u32>,
     /// What clients do.

@@ -8,8 +8,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use raft_core::{
-    Entry, Instant, LogIndex, LogPosition, Membership, NodeId, Reply, RequestId, Role, Settings,
-    Start, Term, Write,
+    Entries, Entry, Instant, LogIndex, LogPosition, Membership, NodeId, PartialSnapshot, Reply,
+    Request, RequestId, Role, Settings, SnapshotMeta, Start, Term, Ticks, Write,
 };
 
 use crate::draw::Draw;
@@ -22,6 +22,12 @@ pub trait Raft: Sized {
     type Persist;
     /// An outstanding batch of committed entries: handed back when the machine has taken them.
     type Apply;
+    /// An outstanding restoration of the machine: handed back when the machine holds the snapshot.
+    type Restore;
+    /// The permission to take a snapshot: handed back when the snapshot is durable.
+    type Take;
+    /// Any other question to the driver: handed back with its answer.
+    type Chore;
     /// The queue that a step fills.
     type Effects: Default;
 
@@ -43,8 +49,19 @@ pub trait Raft: Sized {
     /// The node's visible state. Called after every step, so it must be cheap.
     fn view(&self) -> View;
 
-    /// The entry at `index` of the log in memory, if it is there.
+    /// The entry at `index` of the log, if it is in memory.
     fn entry(&self, index: LogIndex) -> Option<&Entry>;
+
+    /// The term at `index` of the log, whether the entry is in memory or not.
+    fn term(&self, index: LogIndex) -> Option<Term> {
+        self.entry(index).map(|entry| entry.term)
+    }
+
+    /// The permission to take a snapshot of the machine, which has applied everything up to `index`.
+    fn take_snapshot(&self, index: LogIndex) -> Option<Self::Take>;
+
+    /// The oldest snapshot that is still read: older ones may be deleted.
+    fn oldest_snapshot_in_use(&self) -> LogPosition;
 
     /// The membership in force.
     fn membership(&self) -> &Membership;
@@ -73,6 +90,15 @@ pub trait Raft: Sized {
     /// What a write contains.
     fn write(persist: &Self::Persist) -> &Write;
 
+    /// Which snapshot a machine is restored from.
+    fn restores(restore: &Self::Restore) -> &SnapshotMeta;
+
+    /// What a snapshot that is to be taken stands for.
+    fn takes(take: &Self::Take) -> &SnapshotMeta;
+
+    /// What the driver is asked.
+    fn task(chore: &Self::Chore) -> Task<'_>;
+
     /// The entries of a batch, in order: position, entry payload's command if it is one, and the request
     /// through which it was proposed at this node, if it is still awaited.
     fn committed(apply: &Self::Apply) -> impl Iterator<Item = Committed<'_>>;
@@ -98,8 +124,81 @@ pub enum Input<R: Raft> {
     Persisted(R::Persist),
     /// A batch was applied.
     Applied(R::Apply),
-    /// A client proposes a command.
-    Propose(RequestId, Bytes),
+    /// A machine was restored.
+    Restored(R::Restore),
+    /// A snapshot was taken and is durable.
+    Taken(R::Take),
+    /// A question was answered.
+    Answered(R::Chore, Answer),
+    /// A client asks for something.
+    Request(Request),
+    /// Stand for election now.
+    Campaign,
+    /// Do not stand for election for so long.
+    Suppress(Ticks),
+}
+
+/// A question to the driver.
+#[derive(Clone, Copy, Debug)]
+pub enum Task<'a> {
+    /// Read entries from the log on disk.
+    Fetch {
+        /// The first.
+        first: LogIndex,
+        /// The last.
+        last: LogIndex,
+        /// The most bytes, unless the first alone has more.
+        max_bytes: u64,
+    },
+    /// Read bytes of a snapshot, for a peer.
+    ReadChunk {
+        /// Of which snapshot.
+        position: LogPosition,
+        /// How many bytes to skip.
+        offset: u64,
+        /// How many to read at most.
+        max_bytes: u64,
+    },
+    /// Stage bytes of a snapshot that arrives.
+    WriteChunk {
+        /// What is staged then.
+        partial: &'a PartialSnapshot,
+        /// Where they go.
+        offset: u64,
+        /// The bytes.
+        data: &'a Bytes,
+    },
+    /// Fetch a snapshot from elsewhere and stage it.
+    FetchSnapshot {
+        /// Who named the place.
+        source: NodeId,
+        /// What it must stand for.
+        snapshot: &'a SnapshotMeta,
+        /// Where it is.
+        locator: &'a Bytes,
+    },
+}
+
+/// The answer to a [`Task`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Entries, for `Fetch`.
+    Entries(Entries),
+    /// Bytes, and how many there are in all, for `ReadChunk`.
+    Chunk {
+        /// How many bytes the snapshot has.
+        total: u64,
+        /// Those at the offset.
+        data: Bytes,
+    },
+    /// Where the bytes can be had, for `ReadChunk`.
+    Located(Bytes),
+    /// Done, for `WriteChunk`.
+    Staged,
+    /// A snapshot is staged, and this is what it stands for; for `FetchSnapshot`.
+    Found(SnapshotMeta),
+    /// It could not be done.
+    Failed,
 }
 
 /// One thing that a node asks for. Mirrors [`raft_core::Effect`].
@@ -110,6 +209,10 @@ pub enum Output<R: Raft> {
     Send(R::Message),
     /// Apply entries, then hand the token back.
     Apply(R::Apply),
+    /// Restore the machine from a snapshot, then hand the token back.
+    Restore(R::Restore),
+    /// Do something else, then hand the token back with the answer.
+    Chore(R::Chore),
     /// Answer a client.
     Reply(Reply),
     /// Something for people to read.
@@ -138,6 +241,8 @@ pub struct View {
     pub role: Role,
     /// The leader it knows of.
     pub leader: Option<NodeId>,
+    /// The snapshot that counts.
+    pub snapshot: LogPosition,
     /// Where its log begins.
     pub base: LogPosition,
     /// Its last entry.
@@ -211,5 +316,12 @@ pub enum Claim {
     Forward {
         /// The sender's number for it.
         sequence: u64,
+    },
+    /// Leads, and sends a snapshot or a part of it.
+    Snapshot {
+        /// The snapshot's position.
+        position: LogPosition,
+        /// How many bytes it carries.
+        bytes: u64,
     },
 }

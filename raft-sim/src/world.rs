@@ -7,6 +7,7 @@
 //! Invariants: the same plan gives the same run, event by event, on every machine; looking at a run (a
 //! trace, the level of checks) does not change it; messages that have left survive their sender.
 
+mod chores;
 mod clients;
 mod clock;
 mod digest;
@@ -242,6 +243,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             Event::Receipt { node, stamp } => self.receipt(node.into(), stamp),
             Event::Apply { node, stamp } => self.apply(node.into(), stamp),
             Event::Report { node, stamp } => self.report(node.into(), stamp),
+            Event::Chore { node, stamp } => self.chore(node.into(), stamp),
             Event::Ask { node, client, attempt } => self.ask(node.into(), client, attempt),
             Event::Act { client } => self.act(client),
             Event::Patience { client } => {

@@ -64,7 +64,7 @@ impl<M: Machine> Checks<M> {
             Outcome::Unknown if route == Route::Forwarded => {
                 self.coverage.note(Situation::ForwardUnknown);
             }
-            Outcome::Unknown => {}
+            Outcome::Unknown | Outcome::Readable { .. } | Outcome::Transferred { .. } => {}
         }
         Ok(())
     }

@@ -102,8 +102,14 @@ impl<M: Machine> Checks<M> {
         }
         check_continuity(at, watched, write)?;
         let agreed = watched.agreed;
-        if let Some(from) = write.truncate_from {
-            watched.disk.truncate(from.previous());
+        if let Some(snapshot) = &write.install {
+            // A log that does not hold the snapshot is worth nothing from here on, removed or not.
+            let index = snapshot.position.index;
+            watched.disk.begin_with(&self.ghost.log, index);
+            watched.agreed = watched.agreed.max(index);
+            watched.snapshot = watched.snapshot.max(index);
+        } else if let Some(from) = write.truncate_from {
+            watched.disk.truncate(from.previous().max(watched.snapshot));
             watched.agreed = agreed.min(watched.disk.last_index());
         }
         if let Some(append) = &write.append {
@@ -143,7 +149,10 @@ impl<M: Machine> Checks<M> {
 /// The entries of a write go right after what the disk then holds.
 fn check_continuity(at: Instant, watched: &Watched, write: &Write) -> Result<(), Violation> {
     let Some(append) = &write.append else { return Ok(()) };
-    let kept = write.truncate_from.map_or(LogIndex::MAX, LogIndex::previous);
+    let kept = match write.install {
+        Some(_) => LogIndex::MAX,
+        None => write.truncate_from.map_or(LogIndex::MAX, LogIndex::previous).max(watched.snapshot),
+    };
     let last = watched.disk.last_index().min(kept);
     if append.first == last.next() {
         return Ok(());

@@ -68,7 +68,8 @@ impl<M: Machine> Checks<M> {
         if crowded(undurable, self.settings.max_undurable_bytes) {
             return wrong(undurable, "its disk lacks", self.settings.max_undurable_bytes);
         }
-        let uncommitted = log.bytes_after(view.commit);
+        // What an earlier life or another leader left is on disk, and need not be in memory.
+        let uncommitted = log.bytes_after(view.commit.max(log.last_before(view.term)));
         let max_uncommitted = self.settings.max_uncommitted_bytes;
         if intake.author == Author::Itself && crowded(uncommitted, max_uncommitted) {
             return wrong(uncommitted, "are not committed", max_uncommitted);

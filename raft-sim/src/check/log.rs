@@ -94,6 +94,7 @@ impl<M: Machine> Checks<M> {
         before: &View,
         raft: &R,
     ) -> Result<(), Violation> {
+        self.take_snapshot_base(at, place, before)?;
         let view = self.nodes[place].view;
         let kept = common_with(&self.nodes[place].log, raft, view.last);
         if kept < self.nodes[place].log.last_index() {
@@ -111,6 +112,32 @@ impl<M: Machine> Checks<M> {
             return Err(Violation::new(Property::LogMatching, at, &[*id], witness));
         }
         self.check_membership(at, place, raft.membership())
+    }
+
+    /// A log that begins beyond what the node was seen to hold begins with a snapshot of the committed log.
+    fn take_snapshot_base(
+        &mut self,
+        at: Instant,
+        place: usize,
+        before: &View,
+    ) -> Result<(), Violation> {
+        let Watched { id, view, log, .. } = &self.nodes[place];
+        let base = view.base;
+        let holds = |log: &Mirror| log.at(base.index).map(|link| link.term) == Some(base.term);
+        if base.index == LogIndex::ZERO || holds(log) {
+            return Ok(());
+        }
+        if !holds(&self.ghost.log) {
+            let witness = format!("{id} begins its log after {base}, which is not committed");
+            return Err(Violation::new(Property::StateMachineSafety, at, &[*id], witness));
+        }
+        let mut kept = log.clone();
+        kept.begin_with(&self.ghost.log, base.index);
+        if log.last_index() > before.commit {
+            self.coverage.note(Situation::SnapshotOverOtherLog);
+        }
+        self.nodes[place].log = kept;
+        Ok(())
     }
 
     fn take_entry<R: Raft>(
@@ -223,9 +250,9 @@ fn common_with<R: Raft>(log: &Mirror, raft: &R, last: LogPosition) -> LogIndex {
     let mut common = log.last_index().min(last.index);
     while common > LogIndex::ZERO {
         let remembered = log.at(common).map(|link| link.term);
-        match raft.entry(common) {
-            Some(entry) if Some(entry.term) != remembered => common = common.previous(),
-            // What is not in memory any more is durable and applied, and so unchanged.
+        match raft.term(common) {
+            Some(term) if Some(term) != remembered => common = common.previous(),
+            // What is before the log is committed, and so unchanged.
             _ => break,
         }
     }

@@ -1,11 +1,12 @@
 //! What must hold of the state machines: the same entries in the same order, the same states.
 
 use bytes::Bytes;
-use raft_core::{Instant, LogPosition, NodeId};
+use raft_core::{Instant, LogPosition, NodeId, SnapshotMeta};
 
 use super::Checks;
 use super::ghost::Effect;
 use super::node::Watched;
+use crate::coverage::Situation;
 use crate::hash::hash_bytes;
 use crate::machine::Machine;
 use crate::violation::{Property, Violation};
@@ -34,6 +35,69 @@ impl<M: Machine> Checks<M> {
             let witness = format!("{node}'s machine after {position}: {wrong}");
             Violation::new(Property::MachineInvariant, at, &[node], witness)
         })
+    }
+
+    /// A node's machine was taken a snapshot of.
+    ///
+    /// # Errors
+    /// When it does not stand for a committed position, or names another membership than was in force there.
+    pub fn took(&mut self, at: Instant, node: NodeId, meta: &SnapshotMeta) -> Result<(), Violation> {
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        let index = meta.position.index;
+        self.nodes[place].snapshot = self.nodes[place].snapshot.max(index);
+        self.coverage.note(Situation::SnapshotTaken);
+        if meta.membership.is_joint() {
+            self.coverage.note(Situation::SnapshotWhileJoint);
+        }
+        self.check_snapshot(at, node, meta)
+    }
+
+    fn check_snapshot(
+        &self,
+        at: Instant,
+        node: NodeId,
+        meta: &SnapshotMeta,
+    ) -> Result<(), Violation> {
+        let SnapshotMeta { position, membership } = meta;
+        let wrong = |property, what: &str| {
+            let witness = format!("{node} has a snapshot at {position}, {what}");
+            Err(Violation::new(property, at, &[node], witness))
+        };
+        if self.ghost.log.at(position.index).map(|link| link.term) != Some(position.term) {
+            return wrong(Property::StateMachineSafety, "which is not committed");
+        }
+        let expected = self.ghost.log.membership_at(position.index).unwrap_or(&self.initial);
+        if expected != membership {
+            return wrong(
+                Property::ConfigurationFollowsLog,
+                "which names another membership than was in force there",
+            );
+        }
+        Ok(())
+    }
+
+    /// A node's machine was restored from a snapshot in the middle of the run.
+    ///
+    /// # Errors
+    /// When its state is not that of a machine that has applied the log so far, or it went back.
+    pub fn machine_restored(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        meta: &SnapshotMeta,
+        machine: &M,
+    ) -> Result<(), Violation> {
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        self.check_snapshot(at, node, meta)?;
+        self.coverage.note(Situation::MachineRestored);
+        let index = meta.position.index;
+        let before = std::mem::replace(&mut self.nodes[place].machine, index);
+        if index <= before {
+            let witness = format!("{node}'s machine went from {before} back to {index}");
+            return Err(Violation::new(Property::Monotonic, at, &[node], witness));
+        }
+        let effect = Effect { digest: machine.digest(), output: None };
+        self.check_effect(at, node, meta.position, effect)
     }
 
     /// The run is over: a machine comes back from its snapshot in the same state.

@@ -60,6 +60,11 @@ impl Mirror {
         self.at(index).map_or(0, |link| all - link.bytes)
     }
 
+    /// The last entry of a term before `term`.
+    pub(crate) fn last_before(&self, term: Term) -> LogIndex {
+        LogIndex(self.links.partition_point(|link| link.term < term) as u64)
+    }
+
     pub(crate) fn append(&mut self, entry: &Entry) -> Link {
         let previous = self.links.last().copied().unwrap_or_default();
         let link = Link {
@@ -100,6 +105,23 @@ impl Mirror {
         self.memberships.extend_from_slice(&other.memberships[range(after)..range(through)]);
     }
 
+    /// Begins like `other`, up to `index`: keeps the rest only if it goes on from there.
+    pub(crate) fn begin_with(&mut self, other: &Self, index: LogIndex) {
+        if self.equals_up_to(other, index) {
+            return;
+        }
+        let mut common = LogIndex::ZERO;
+        raise_agreement_up_to(&mut common, self, other, index);
+        self.truncate(common);
+        self.extend_from(other, common, index);
+    }
+
+    /// The membership as of an index.
+    pub(crate) fn membership_at(&self, index: LogIndex) -> Option<&Arc<Membership>> {
+        let after = self.memberships.partition_point(|(at, _)| *at <= index);
+        after.checked_sub(1).map(|place| &self.memberships[place].1)
+    }
+
     /// The last membership in the log, with its index.
     pub(crate) fn membership(&self) -> Option<&(LogIndex, Arc<Membership>)> {
         self.memberships.last()
@@ -109,6 +131,13 @@ impl Mirror {
     pub(crate) fn membership_before(&self) -> Option<&Arc<Membership>> {
         let (_, before) = self.memberships.split_last()?;
         before.last().map(|(_, membership)| membership)
+    }
+}
+
+/// The same, but not beyond `limit`.
+fn raise_agreement_up_to(agreed: &mut LogIndex, log: &Mirror, other: &Mirror, limit: LogIndex) {
+    while *agreed < limit && log.equals_up_to(other, agreed.next()) {
+        *agreed = agreed.next();
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Watched {
     pub(crate) log: Mirror,
     /// The log on its disk.
     pub(crate) disk: Mirror,
+    /// The latest snapshot on its disk.
+    pub(crate) snapshot: LogIndex,
     /// The hard state on its disk.
     pub(crate) hard_state: HardState,
     /// Every vote that ever was on its disk.
@@ -84,6 +86,7 @@ impl Watched {
                 vote: None,
                 role: Role::Follower,
                 leader: None,
+                snapshot: LogPosition::ZERO,
                 base: LogPosition::ZERO,
                 last: LogPosition::ZERO,
                 durable: LogIndex::ZERO,
@@ -92,6 +95,7 @@ impl Watched {
             },
             log: Mirror::default(),
             disk: Mirror::default(),
+            snapshot: LogIndex::ZERO,
             hard_state: HardState::default(),
             votes_on_disk: Ordered::default(),
             votes_sent: Ordered::default(),

@@ -43,6 +43,9 @@ impl<M: Machine> Checks<M> {
                 self.check_leader_says(at, place, facts.term, commit)?;
                 self.check_batch(at, place, facts, Batch { previous, entries, bytes })
             }
+            Claim::Snapshot { position, .. } => {
+                self.check_leader_says(at, place, facts.term, position.index)
+            }
             Claim::Heartbeat { commit } => self.check_leader_says(at, place, facts.term, commit),
             Claim::Acknowledge { matched } => self.check_acknowledgement(at, place, facts, matched),
             Claim::Nothing | Claim::AskPreVote { .. } | Claim::Answer | Claim::Forward { .. } => {

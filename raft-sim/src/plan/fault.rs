@@ -178,11 +178,14 @@ pub enum CrashPoint {
     /// In the step in which it becomes leader; its write may have begun, some messages may have left. Aimed
     /// at the leader, it strikes whoever wins next.
     Winning,
+    /// When its driver has read or staged a part of a snapshot, taken one, or read old entries, before the node
+    /// learns that.
+    Chore,
 }
 
 impl CrashPoint {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Now,
         Self::Submit,
         Self::Durable,
@@ -193,6 +196,7 @@ impl CrashPoint {
         Self::Receipt,
         Self::Apply,
         Self::Winning,
+        Self::Chore,
     ];
 
     /// A short name.
@@ -208,6 +212,7 @@ impl CrashPoint {
             Self::Receipt => "receipt",
             Self::Apply => "apply",
             Self::Winning => "winning",
+            Self::Chore => "chore",
         }
     }
 }

@@ -10,12 +10,14 @@ mod shape;
 use raft_core::Instant;
 use serde::{Deserialize, Serialize};
 
-use super::node::{ApplyProfile, DiskProfile, Limits, MachineMemory, TRUE_RATE, Workload};
+use super::node::{
+    ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
+};
 use super::{Network, Order, PLAN_VERSION, Plan, PlanError, PlanSettings, Rare, Span};
 use crate::draw::{Domain, Draw};
 
 /// The version of the generator: a seed means the same plan as long as this is the same.
-pub const GENERATOR_VERSION: u32 = 1;
+pub const GENERATOR_VERSION: u32 = 2;
 
 /// What kind of plans to make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +88,9 @@ enum Item {
     ApplyReport = 34,
     Machine = 35,
     Clocks = 36,
+    SnapshotEvery = 37,
+    SnapshotLatency = 38,
+    SnapshotFailures = 39,
     Clients = 40,
     Operations = 41,
     Think = 42,
@@ -100,6 +105,12 @@ enum Item {
     StaticCut = 54,
     Downtime = 55,
     Gap = 56,
+    Elsewhere = 60,
+    StalePlaces = 61,
+    CachedBytes = 62,
+    RetainedEntries = 63,
+    ChunkBytes = 64,
+    ReadLease = 65,
 }
 
 /// The source of a plan's choices.
@@ -145,6 +156,7 @@ fn stormy(seed: u64) -> Plan {
         network: shape::network(source, &settings),
         disk: shape::disk(source, &settings),
         apply: shape::apply(source, &settings),
+        snapshots: shape::snapshots(source, &settings),
         clocks: shape::clocks(source, nodes),
         workload: shape::workload(source, &settings, script.heal_at),
         faults: script.faults,
@@ -176,6 +188,9 @@ fn calm(seed: u64) -> Plan {
         receipt: plan.disk.receipt,
     };
     plan.apply.latency = plan.apply.latency.capped(limit);
+    plan.snapshots.latency = plan.snapshots.latency.capped(limit);
+    plan.snapshots.failure_per_million = 0;
+    plan.snapshots.stale_per_million = 0;
     plan
 }
 
@@ -213,6 +228,7 @@ fn bench(seed: u64) -> Plan {
             report: Span::exactly(0),
             machine: MachineMemory::Rebuilt,
         },
+        snapshots: SnapshotProfile { every: 1_000, ..SnapshotProfile::default() },
         clocks: vec![TRUE_RATE; 5],
         workload: Workload {
             clients: 16,

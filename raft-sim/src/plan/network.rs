@@ -112,11 +112,21 @@ pub enum MessageKind {
     ForwardProposal = 9,
     /// The leader's refusal of one.
     ForwardRefused = 10,
+    /// A snapshot, or a part of one, from the leader.
+    InstallSnapshot = 11,
+    /// How far a snapshot has come.
+    SnapshotReply = 12,
+    /// Stand for election: the leader hands over.
+    TimeoutNow = 13,
+    /// What must be applied for a read?
+    ReadIndex = 14,
+    /// The answer to that.
+    ReadIndexReply = 15,
 }
 
 impl MessageKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::RequestPreVote,
         Self::PreVoteReply,
         Self::RequestVote,
@@ -128,9 +138,14 @@ impl MessageKind {
         Self::StaleTerm,
         Self::ForwardProposal,
         Self::ForwardRefused,
+        Self::InstallSnapshot,
+        Self::SnapshotReply,
+        Self::TimeoutNow,
+        Self::ReadIndex,
+        Self::ReadIndexReply,
     ];
 
-    /// The number by which fates are drawn. It never changes; numbers up to 15 are left for kinds to come.
+    /// The number by which fates are drawn. It never changes.
     pub const fn number(self) -> u8 {
         self as u8
     }

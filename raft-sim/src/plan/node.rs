@@ -29,6 +29,22 @@ pub struct ApplyProfile {
     pub machine: MachineMemory,
 }
 
+/// When machines are compacted, and how snapshots and old entries are read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotProfile {
+    /// After how many entries since the last snapshot a node takes another; 0 for never.
+    pub every: u64,
+    /// How long it takes to take one, and to read or write a chunk or old entries.
+    pub latency: Span,
+    /// How many of these fail, in a million: nothing is read or written then.
+    pub failure_per_million: u32,
+    /// How many answers to a leader in a million name a place to fetch the snapshot from, instead of bytes.
+    pub elsewhere_per_million: u32,
+    /// How many of the places in a million hold an older snapshot than the one that was named.
+    pub stale_per_million: u32,
+}
+
 /// What a machine remembers after a crash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

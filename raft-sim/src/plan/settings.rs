@@ -1,6 +1,6 @@
 //! The settings of the Raft under test: the same at every node.
 
-use raft_core::{ClusterId, Forwarding, NodeId, Settings, Ticks, Toggle};
+use raft_core::{ClusterId, Forwarding, NodeId, Priority, Settings, Ticks, Toggle};
 use serde::{Deserialize, Serialize};
 
 /// The cluster that is simulated. Messages of others do not occur.
@@ -40,6 +40,16 @@ pub struct PlanSettings {
     pub max_pending_requests: u64,
     /// How long a request may be pending.
     pub request_timeout: Ticks,
+    /// The most payload bytes of durable entries in memory.
+    pub max_cached_bytes: u64,
+    /// How many entries before a snapshot the log keeps.
+    pub retained_entries: u64,
+    /// The most bytes of one chunk of a snapshot.
+    pub max_chunk_bytes: u64,
+    /// Answer reads from a lease.
+    pub read_lease: Toggle,
+    /// How wrong a clock may be, in millionths.
+    pub max_clock_drift_ppm: u32,
 }
 
 impl Default for PlanSettings {
@@ -61,6 +71,11 @@ impl Default for PlanSettings {
             max_command_bytes: 64 * 1024,
             max_pending_requests: 1024,
             request_timeout: Ticks(1_500_000),
+            max_cached_bytes: 1024 * 1024,
+            retained_entries: 100,
+            max_chunk_bytes: 64 * 1024,
+            read_lease: defaults.read_lease,
+            max_clock_drift_ppm: 50_000,
         }
     }
 }
@@ -87,6 +102,12 @@ impl PlanSettings {
             max_command_bytes: self.max_command_bytes,
             max_pending_requests: self.max_pending_requests,
             request_timeout: self.request_timeout,
+            max_cached_bytes: self.max_cached_bytes,
+            retained_entries: self.retained_entries,
+            max_chunk_bytes: self.max_chunk_bytes,
+            read_lease: self.read_lease,
+            max_clock_drift_ppm: self.max_clock_drift_ppm,
+            priority: Priority::HIGHEST,
         }
     }
 

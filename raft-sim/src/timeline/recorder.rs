@@ -294,6 +294,7 @@ fn message(facts: &Facts) -> String {
         Claim::Heartbeat { commit } => format!(" commit {commit}"),
         Claim::Acknowledge { matched } => format!(" matched {matched}"),
         Claim::Forward { sequence } => format!(" number {sequence}"),
+        Claim::Snapshot { position, bytes } => format!(" at {position}, {bytes} bytes"),
     };
     format!("{name} {term}{says}")
 }
@@ -308,13 +309,15 @@ fn answer(outcome: Outcome) -> String {
         Outcome::Lost { position } => {
             format!("lost: another entry was committed instead of {position}")
         }
+        Outcome::Readable { index } => format!("readable at {index}"),
+        Outcome::Transferred { leader } => format!("{leader} leads"),
         Outcome::Unknown => "its fate is unknown".to_owned(),
     }
 }
 
 /// What a write holds: `T3 voting n1, i5..=i7`.
 fn written(write: &Write) -> String {
-    let Write { hard_state, install, truncate_from, append, commit } = write;
+    let Write { hard_state, install, truncate_from, append, commit, compact } = write;
     let mut parts = Vec::new();
     if let Some(state) = hard_state {
         let vote = state.vote.map_or_else(String::new, |node| format!(" voting {node}"));
@@ -332,6 +335,9 @@ fn written(write: &Write) -> String {
     }
     if let Some(commit) = commit {
         parts.push(format!("commit {commit}"));
+    }
+    if let Some(base) = compact {
+        parts.push(format!("compaction to {base}"));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }

@@ -6,7 +6,7 @@
 //! The last client is the prober: once everything is healed it asks each node in turn.
 
 use bytes::Bytes;
-use raft_core::{Instant, Outcome, Refusal, RequestId};
+use raft_core::{Instant, Outcome, Refusal, Request, RequestId};
 
 use super::drive::Cause;
 use super::host::Held;
@@ -199,7 +199,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     fn propose(&mut self, node: usize, op: OpId, command: Bytes) -> Checked {
         self.checks.proposed(Instant(self.now), self.id(node))?;
-        self.step(node, Input::Propose(RequestId(op.0), command), Cause::Request)
+        let request = Request::Propose { id: RequestId(op.0), command };
+        self.step(node, Input::Request(request), Cause::Request)
     }
 
     /// What was asked of a node while it was suspended reaches it, if the client still waits.
@@ -325,7 +326,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 }
                 self.later(number, Choice::Think);
             }
-            Outcome::Lost { .. } | Outcome::Unknown => {
+            Outcome::Readable { .. }
+            | Outcome::Transferred { .. }
+            | Outcome::Lost { .. }
+            | Outcome::Unknown => {
                 client.command = None;
                 self.later(number, Choice::Think);
             }

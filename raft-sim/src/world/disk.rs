@@ -1,10 +1,12 @@
 //! A node's disk: what is durable, and what a crash leaves of a write.
 //!
 //! Invariant: the image is the sum of all durable writes, the last before each crash in part perhaps: a
-//! prefix of its parts in their documented order, and of its entries.
+//! prefix of its parts in their documented order, and of its entries. Snapshots are files beside it.
 
+use bytes::Bytes;
 use raft_core::{
-    Append, Bootstrap, Entry, HardState, LogIndex, Membership, Restored, SnapshotMeta, Start, Write,
+    Append, Bootstrap, Entries, Entry, HardState, Join, LogIndex, LogPosition, LogSummary,
+    Membership, PartialSnapshot, Restored, SnapshotMeta, Start, Write,
 };
 
 use crate::draw::Draw;
@@ -13,25 +15,47 @@ use crate::draw::Draw;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Image {
     hard_state: Option<HardState>,
-    snapshot: Option<SnapshotMeta>,
+    /// What lies before the first entry.
+    base: LogPosition,
     entries: Vec<Entry>,
     commit: LogIndex,
+    /// The snapshots, the one that counts last.
+    snapshots: Vec<Stored>,
+    staged: Option<Staged>,
+}
+
+/// A snapshot.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) meta: SnapshotMeta,
+    pub(super) bytes: Bytes,
+}
+
+/// A snapshot that arrives.
+#[derive(Clone, Debug)]
+struct Staged {
+    partial: PartialSnapshot,
+    bytes: Vec<u8>,
 }
 
 impl Image {
     /// Takes in a write, or what survived of one.
     pub(super) fn take(&mut self, write: &Write) -> Result<(), String> {
-        let Write { hard_state, install, truncate_from, append, commit } = write;
+        let Write { hard_state, install, truncate_from, append, commit, compact } = write;
         if let Some(hard_state) = hard_state {
             self.hard_state = Some(*hard_state);
         }
         if let Some(snapshot) = install {
-            self.entries.clear();
-            self.snapshot = Some(snapshot.clone());
+            self.install(snapshot)?;
         }
         if let Some(first) = truncate_from {
-            let kept = first.0.saturating_sub(self.base().0 + 1);
+            let kept = first.0.saturating_sub(self.base.index.0 + 1);
             self.entries.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        }
+        // A log that was removed for a snapshot begins after it.
+        let snapshot = self.snapshot().map_or(LogPosition::ZERO, |stored| stored.meta.position);
+        if self.entries.is_empty() && self.base.index < snapshot.index {
+            self.base = snapshot;
         }
         if let Some(Append { first, entries }) = append {
             let expected = self.last().next();
@@ -45,36 +69,155 @@ impl Image {
         if let Some(commit) = commit {
             self.commit = *commit;
         }
+        if let Some(base) = compact {
+            self.compact(*base)?;
+        }
         Ok(())
     }
 
-    fn base(&self) -> LogIndex {
-        self.snapshot.as_ref().map_or(LogIndex::ZERO, |snapshot| snapshot.position.index)
+    /// What was staged counts from now on; at the founding there is nothing to stage.
+    fn install(&mut self, meta: &SnapshotMeta) -> Result<(), String> {
+        let is_founding = meta.position == LogPosition::ZERO;
+        let bytes = match self.staged.take_if(|_| !is_founding) {
+            Some(staged) if staged.partial.snapshot == *meta => staged.bytes.into(),
+            _ if is_founding => Bytes::new(),
+            _ => return Err(format!("installs a snapshot at {} that is not staged", meta.position)),
+        };
+        // One that was taken here meanwhile may be later.
+        self.store(Stored { meta: meta.clone(), bytes });
+        Ok(())
+    }
+
+    fn compact(&mut self, base: LogPosition) -> Result<(), String> {
+        let gone = base.index.entries_since(self.base.index);
+        let gone = usize::try_from(gone).unwrap_or(usize::MAX);
+        let held = gone.checked_sub(1).and_then(|last| self.entries.get(last));
+        if held.is_some_and(|entry| entry.term != base.term) || gone > self.entries.len() {
+            return Err(format!("compacts its log to {base}, which is not in it"));
+        }
+        self.entries.drain(..gone);
+        self.base = self.base.max(base);
+        Ok(())
     }
 
     /// The last entry on the disk.
     pub(super) fn last(&self) -> LogIndex {
-        self.base().advanced(self.entries.len())
+        self.base.index.advanced(self.entries.len())
     }
 
     /// How a node with this disk starts. Without the empty snapshot that names the members, nothing that it
     /// did can have been seen by others: then it founds the cluster again.
     pub(super) fn start(&self, founders: &Membership, applied: LogIndex) -> Start {
-        let Some(snapshot) = &self.snapshot else {
+        let Some(snapshot) = self.snapshot() else {
             return Bootstrap { membership: founders.clone() }.into();
         };
-        let hard_state = self.hard_state.unwrap_or_default();
-        let entries = self.entries.clone();
-        Restored { hard_state, snapshot: snapshot.clone(), entries, commit: self.commit, applied }
-            .into()
+        self.restored(snapshot.meta.clone(), applied).into()
+    }
+
+    /// How a node that is no founder starts.
+    pub(super) fn join(&self, applied: LogIndex) -> Start {
+        if self.hard_state.is_none() {
+            return Join.into();
+        }
+        let snapshot = self.snapshot().map_or_else(SnapshotMeta::default, |s| s.meta.clone());
+        self.restored(snapshot, applied).into()
+    }
+
+    fn restored(&self, snapshot: SnapshotMeta, applied: LogIndex) -> Restored {
+        let mut log = LogSummary::after(self.base);
+        for entry in &self.entries {
+            log.push(entry).expect("the disk holds what was written");
+        }
+        Restored {
+            hard_state: self.hard_state.unwrap_or_default(),
+            snapshot,
+            log,
+            commit: self.commit,
+            applied,
+            partial: self.staged.as_ref().map(|staged| staged.partial.clone()),
+        }
+    }
+
+    // ----- old entries and snapshots -----
+
+    /// Entries of `first..=last`, as many as fit; one at least. `None` when the first is not there.
+    pub(super) fn read(&self, first: LogIndex, last: LogIndex, max_bytes: u64) -> Option<Entries> {
+        let place = usize::try_from(first.0.checked_sub(self.base.index.0 + 1)?).ok()?;
+        let count = usize::try_from(last.0 - first.0 + 1).ok()?;
+        let mut bytes = 0;
+        let fits = |(nth, entry): &(usize, &Entry)| {
+            bytes += entry.size();
+            *nth == 0 || bytes <= max_bytes
+        };
+        let entries = self.entries.get(place..)?.iter().take(count).enumerate().take_while(fits);
+        let entries: Entries = entries.map(|(_, entry)| entry.clone()).collect();
+        (!entries.is_empty()).then_some(entries)
+    }
+
+    /// The snapshot that counts.
+    pub(super) fn snapshot(&self) -> Option<&Stored> {
+        self.snapshots.last()
+    }
+
+    /// The snapshot at a position.
+    pub(super) fn stored(&self, position: LogPosition) -> Option<&Stored> {
+        self.snapshots.iter().find(|stored| stored.meta.position == position)
+    }
+
+    /// The oldest snapshot that has not been deleted yet.
+    pub(super) fn oldest(&self) -> Option<&Stored> {
+        self.snapshots.first()
+    }
+
+    /// Another snapshot: the one at the latest position counts.
+    pub(super) fn store(&mut self, snapshot: Stored) {
+        let after = self
+            .snapshots
+            .partition_point(|stored| stored.meta.position.index < snapshot.meta.position.index);
+        self.snapshots.insert(after, snapshot);
+    }
+
+    /// Deletes the snapshots before `oldest`, but for the one that counts.
+    pub(super) fn delete_before(&mut self, oldest: LogPosition) {
+        let gone = self.snapshots.partition_point(|s| s.meta.position.index < oldest.index);
+        self.snapshots.drain(..gone.min(self.snapshots.len().saturating_sub(1)));
+    }
+
+    /// Stages bytes of a snapshot that arrives.
+    pub(super) fn stage(
+        &mut self,
+        partial: &PartialSnapshot,
+        offset: u64,
+        data: &[u8],
+    ) -> Result<(), String> {
+        let mut bytes = match self.staged.take() {
+            Some(staged) if offset > 0 => staged.bytes,
+            _ => Vec::new(),
+        };
+        if bytes.len() as u64 != offset {
+            return Err(format!("stages bytes at {offset}, after {} others", bytes.len()));
+        }
+        bytes.extend_from_slice(data);
+        self.staged = Some(Staged { partial: partial.clone(), bytes });
+        Ok(())
+    }
+
+    /// Nothing is staged any more.
+    pub(super) fn unstage(&mut self) {
+        self.staged = None;
     }
 }
 
 /// How many cuts there are through a write: its parts, each appended entry being one.
 pub(super) fn parts(write: &Write) -> u64 {
-    let Write { hard_state, install, truncate_from, append, commit } = write;
-    let whole =
-        [hard_state.is_some(), install.is_some(), truncate_from.is_some(), commit.is_some()];
+    let Write { hard_state, install, truncate_from, append, commit, compact } = write;
+    let whole = [
+        hard_state.is_some(),
+        install.is_some(),
+        truncate_from.is_some(),
+        commit.is_some(),
+        compact.is_some(),
+    ];
     let entries = append.as_ref().map_or(0, |append| append.entries.len() as u64);
     whole.into_iter().map(u64::from).sum::<u64>() + entries
 }
@@ -82,22 +225,22 @@ pub(super) fn parts(write: &Write) -> u64 {
 /// The first `kept` parts of a write.
 pub(super) fn prefix(write: &Write, kept: u64) -> Write {
     let mut left = kept;
-    let mut survives = |is_there: Option<()>| -> Option<()> {
-        is_there?;
-        left = left.checked_sub(1)?;
-        Some(())
+    let mut survives = || {
+        let survives = left > 0;
+        left -= u64::from(survives);
+        survives
     };
-    let hard_state = survives(write.hard_state.map(|_| ())).and(write.hard_state);
-    let install = survives(write.install.as_ref().map(|_| ())).and(write.install.clone());
-    let truncate_from = survives(write.truncate_from.map(|_| ())).and(write.truncate_from);
+    let hard_state = write.hard_state.filter(|_| survives());
+    let install = write.install.clone().filter(|_| survives());
+    let truncate_from = write.truncate_from.filter(|_| survives());
     let append = write.append.as_ref().and_then(|append| {
-        let count = usize::try_from(left).unwrap_or(usize::MAX).min(append.entries.len());
-        left -= count as u64;
+        let count = append.entries.iter().take_while(|_| survives()).count();
         let entries = append.entries[..count].iter().cloned().collect();
         (count > 0).then_some(Append { first: append.first, entries })
     });
-    let commit = if left > 0 { write.commit } else { None };
-    Write { hard_state, install, truncate_from, append, commit }
+    let commit = write.commit.filter(|_| survives());
+    let compact = write.compact.filter(|_| survives());
+    Write { hard_state, install, truncate_from, append, commit, compact }
 }
 
 /// What a crash leaves of a write: nothing, all of it, or something in between.

@@ -3,7 +3,7 @@
 
 use raft_core::{Instant, NodeId, Role};
 
-use super::host::{Held, Series, Timer};
+use super::host::{Held, Series, Timer, Work};
 use super::network::Carriage;
 use super::queue::Event;
 use super::trace::{Loss, Trace, TraceEvent};
@@ -25,6 +25,8 @@ pub(super) enum Cause {
     Receipt,
     /// A batch was applied.
     Report,
+    /// Its driver has done something beside.
+    Chore,
     /// A client asks.
     Request,
 }
@@ -89,7 +91,15 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             Output::Persist(persist) => self.submit(node, persist),
             Output::Send(message) => self.send(node, message, leaves),
             Output::Apply(batch) => {
-                self.hand_to_machine(node, batch);
+                self.hand_to_machine(node, Work::Batch(batch));
+                Ok(())
+            }
+            Output::Restore(restore) => {
+                self.hand_to_machine(node, Work::Restore(restore));
+                Ok(())
+            }
+            Output::Chore(chore) => {
+                self.begin_chore(node, chore);
                 Ok(())
             }
             Output::Reply(reply) => self.answer(node, reply),
@@ -304,6 +314,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             Claim::Heartbeat { commit } => (commit.0, 0),
             Claim::Acknowledge { matched } => (matched.0, 1),
             Claim::Forward { sequence } => (*sequence, 2),
+            Claim::Snapshot { position, bytes } => (position.index.0, *bytes),
         };
         self.digest.add(self.now);
         self.digest.add(from.0 << 16 ^ to.0 << 8 ^ u64::from(*kind) ^ term.0 << 24);
@@ -332,9 +343,17 @@ fn is_done_before<R: Raft>(point: CrashPoint, output: &Output<R>, lucky: bool) -
         CrashPoint::Winning => match output {
             Output::Persist(_) => true,
             Output::Send(_) => lucky,
-            Output::Apply(_) | Output::Reply(_) | Output::Event(_) => false,
+            Output::Apply(_)
+            | Output::Restore(_)
+            | Output::Chore(_)
+            | Output::Reply(_)
+            | Output::Event(_) => false,
         },
         CrashPoint::Submit => !matches!(output, Output::Persist(_)),
-        CrashPoint::Receipt | CrashPoint::Now | CrashPoint::Durable | CrashPoint::Apply => true,
+        CrashPoint::Receipt
+        | CrashPoint::Now
+        | CrashPoint::Durable
+        | CrashPoint::Apply
+        | CrashPoint::Chore => true,
     }
 }

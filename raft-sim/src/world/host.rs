@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use raft_core::{Instant, LogIndex, NodeId, Role};
 
+use super::chores::Chore;
 use super::clock::Clock;
 use super::disk::Image;
 use super::queue::Event;
@@ -40,6 +41,8 @@ pub(super) struct Host<R: Raft, M> {
     pub(super) applying: Option<Applying<R>>,
     /// The batch that it has taken, until the node learns it.
     pub(super) reporting: Option<Applying<R>>,
+    /// What its driver is busy with beside.
+    pub(super) chores: Vec<Chore<R>>,
     /// What the machine answered to requests whose replies have not come yet.
     pub(super) outputs: Vec<(OpId, Bytes)>,
     /// Requests of this life that were not answered yet.
@@ -81,10 +84,18 @@ pub(super) enum Progress {
     Durable,
 }
 
-/// A batch that the node has no report of.
+/// Work for the machine that the node has no report of.
 pub(super) struct Applying<R: Raft> {
-    pub(super) batch: R::Apply,
+    pub(super) work: Work<R>,
     pub(super) stamp: u32,
+}
+
+/// What a machine is given.
+pub(super) enum Work<R: Raft> {
+    /// Entries to apply.
+    Batch(R::Apply),
+    /// A snapshot to become.
+    Restore(R::Restore),
 }
 
 impl Timer {
@@ -104,10 +115,12 @@ pub(super) enum Series {
     Strike,
     /// Messages that a malformed one may follow.
     Malformed,
+    /// What the driver does beside.
+    Chore,
 }
 
 impl Series {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 }
 
 impl<R: Raft, M: Machine> Host<R, M> {
@@ -128,6 +141,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             applied: LogIndex::ZERO,
             applying: None,
             reporting: None,
+            chores: Vec::new(),
             outputs: Vec::new(),
             unanswered: 0,
             counters: [0; Series::COUNT],
@@ -206,6 +220,7 @@ fn blank() -> View {
         vote: None,
         role: Role::Follower,
         leader: None,
+        snapshot: raft_core::LogPosition::ZERO,
         base: raft_core::LogPosition::ZERO,
         last: raft_core::LogPosition::ZERO,
         durable: LogIndex::ZERO,

@@ -3,7 +3,7 @@
 use raft_core::{Instant, Outcome, Reply, Write};
 
 use super::drive::Cause;
-use super::host::{Activity, Applying, Held, Progress, Series, Timer, Writing};
+use super::host::{Activity, Applying, Held, Progress, Series, Timer, Work, Writing};
 use super::queue::Event;
 use super::trace::{Started, Trace, TraceEvent};
 use super::{Checked, World, disk, short};
@@ -86,7 +86,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     }
 
     #[cold]
-    fn broken_write(&self, node: usize, reason: &str) -> Violation {
+    pub(super) fn broken_write(&self, node: usize, reason: &str) -> Violation {
         let id = self.id(node);
         Violation::new(Property::WriteLane, Instant(self.now), &[id], format!("{id} {reason}"))
     }
@@ -109,11 +109,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     // ----- the machine -----
 
     /// Hands a batch to the machine.
-    pub(super) fn hand_to_machine(&mut self, node: usize, batch: R::Apply) {
+    pub(super) fn hand_to_machine(&mut self, node: usize, work: Work<R>) {
         let stamp = self.hosts[node].number(Series::Batch);
         let latency =
             self.softened(self.plan.apply.latency).draw(&mut self.apply_draw(node, stamp));
-        self.hosts[node].applying = Some(Applying { batch, stamp });
+        self.hosts[node].applying = Some(Applying { work, stamp });
         self.queue.push(self.now + latency, Event::Apply { node: short(node), stamp });
     }
 
@@ -131,7 +131,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             return Ok(());
         }
         let Some(applying) = host.applying.take() else { return Ok(()) };
-        let taken = self.take_batch(node, &applying.batch);
+        let taken = match &applying.work {
+            Work::Batch(batch) => self.take_batch(node, batch),
+            Work::Restore(restore) => self.restore_machine(node, restore),
+        };
         self.hosts[node].reporting = Some(applying);
         taken?;
         if let Some(strike) = self.faults.strike(node, CrashPoint::Apply) {
@@ -172,6 +175,25 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         Ok(())
     }
 
+    /// The machine becomes what the snapshot that counts says, at one stroke.
+    fn restore_machine(&mut self, node: usize, restore: &R::Restore) -> Checked {
+        let meta = R::restores(restore);
+        let host = &mut self.hosts[node];
+        let id = host.id;
+        let wrong = |what: String| {
+            let witness = format!("{id} is to be restored to {}: {what}", meta.position);
+            Violation::new(Property::DigestsAgree, Instant(self.now), &[id], witness)
+        };
+        let stored = host.image.stored(meta.position);
+        let stored = stored.ok_or_else(|| wrong("there is no such snapshot".to_owned()))?;
+        host.machine = M::restore(&stored.bytes)
+            .map_err(|reason| wrong(format!("the snapshot is none: {reason}")))?;
+        host.applied = meta.position.index;
+        self.checks.machine_restored(Instant(self.now), id, meta, &host.machine)?;
+        self.digest.add(meta.position.index.0 ^ 1 << 62);
+        Ok(())
+    }
+
     /// The node learns that its batch was applied.
     pub(super) fn report(&mut self, node: usize, stamp: u32) -> Checked {
         let host = &mut self.hosts[node];
@@ -184,7 +206,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let Some(applying) = host.reporting.take() else { return Ok(()) };
         let (id, applied) = (host.id, host.applied);
         self.tell(TraceEvent::Reported { node: id, applied });
-        self.step(node, Input::Applied(applying.batch), Cause::Report)
+        let input = match applying.work {
+            Work::Batch(batch) => Input::Applied(batch),
+            Work::Restore(restore) => Input::Restored(restore),
+        };
+        self.step(node, input, Cause::Report)?;
+        self.compact(node);
+        Ok(())
     }
 
     // ----- answers -----
@@ -228,6 +256,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         });
         let taken = host.image.take(&survived);
         (host.applying, host.reporting) = (None, None);
+        host.chores.clear();
         host.outputs.clear();
         host.unanswered = 0;
         host.ended.push(self.now);
@@ -270,7 +299,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let start = host.image.start(&self.founders, host.applied);
         let how = match &start {
-            raft_core::Start::Restart(_) => Started::FromDisk,
+            raft_core::Start::Restart(_) | raft_core::Start::Force(_) => Started::FromDisk,
             raft_core::Start::Bootstrap(_) | raft_core::Start::Join(_) => Started::Founding,
         };
         let settings = self.plan.settings.of(self.plan.seed, host.id);

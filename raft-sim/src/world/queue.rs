@@ -21,6 +21,8 @@ pub(super) enum Event {
     Apply { node: u8, stamp: u32 },
     /// A node learns that its batch was applied.
     Report { node: u8, stamp: u32 },
+    /// A node's driver has done a chore.
+    Chore { node: u8, stamp: u32 },
     /// What a client asked of a node while that was suspended reaches it.
     Ask { node: u8, client: u16, attempt: u32 },
     /// A client begins an operation, or tries again.

@@ -4,7 +4,9 @@ use raft_core::{Forwarding, Instant, Ticks, Toggle};
 
 use super::{Item, Source};
 use crate::draw::Draw;
-use crate::plan::node::{ApplyProfile, DiskProfile, MachineMemory, TRUE_RATE, Workload};
+use crate::plan::node::{
+    ApplyProfile, DiskProfile, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
+};
 use crate::plan::{Network, Order, PlanSettings, Rare, Span};
 
 /// How often each size occurs, from 1 node to 7, in a hundred.
@@ -42,13 +44,15 @@ fn limit(mut draw: Draw, share: u32, tight: (u64, u64), wide: u64) -> u64 {
 pub(super) fn settings(source: Source) -> PlanSettings {
     let election = ELECTION_TIMEOUT;
     let parts = *source.of(Item::Heartbeat).pick(&[3, 4, 5, 7, 10]);
+    let stickiness = toggle(source.of(Item::Stickiness), 20);
+    let wants_lease = toggle(source.of(Item::ReadLease), 70);
     let batch_bytes = limit(source.of(Item::BatchBytes), 35, (64, 1_024), 64 * 1_024);
     PlanSettings {
         election_timeout: Ticks(election),
         heartbeat_interval: Ticks(election / parts),
         pre_vote: toggle(source.of(Item::PreVote), 25),
         check_quorum: toggle(source.of(Item::CheckQuorum), 10),
-        stickiness: toggle(source.of(Item::Stickiness), 20),
+        stickiness,
         forwarding: if percent(&mut source.of(Item::Forwarding), 30) {
             Forwarding::Refuse
         } else {
@@ -65,6 +69,12 @@ pub(super) fn settings(source: Source) -> PlanSettings {
         request_timeout: Ticks(
             source.of(Item::RequestTimeout).log_uniform(2 * election, 16 * election),
         ),
+        max_cached_bytes: limit(source.of(Item::CachedBytes), 40, (1, 4_096), 1 << 20),
+        retained_entries: limit(source.of(Item::RetainedEntries), 70, (1, 20), 100) - 1,
+        max_chunk_bytes: limit(source.of(Item::ChunkBytes), 60, (512, 4_096), 64 * 1_024),
+        // A lease rests on stickiness.
+        read_lease: if stickiness.is_on() { wants_lease } else { Toggle::Off },
+        max_clock_drift_ppm: MAX_CLOCK_ERROR,
     }
 }
 
@@ -154,14 +164,32 @@ pub(super) fn apply(source: Source, settings: &PlanSettings) -> ApplyProfile {
     }
 }
 
+/// In two thirds of the plans machines are compacted, often in small steps.
+pub(super) fn snapshots(source: Source, settings: &PlanSettings) -> SnapshotProfile {
+    let election = settings.election_timeout.0;
+    let mut every = source.of(Item::SnapshotEvery);
+    let mut latency = source.of(Item::SnapshotLatency);
+    let slowest = if percent(&mut latency, 25) { election } else { election / 20 };
+    SnapshotProfile {
+        every: if percent(&mut every, 65) { every.log_uniform(2, 60) } else { 0 },
+        latency: Span::new(10, latency.log_uniform(20, slowest)),
+        failure_per_million: sometimes(source.of(Item::SnapshotFailures), 40, 1_000, 200_000),
+        elsewhere_per_million: sometimes(source.of(Item::Elsewhere), 25, 100_000, 1_000_000),
+        stale_per_million: sometimes(source.of(Item::StalePlaces), 50, 10_000, 300_000),
+    }
+}
+
+/// How wrong a clock is at most, in millionths.
+const MAX_CLOCK_ERROR: u32 = 50_000;
+
 /// In half of the plans all clocks are right; in the others each is wrong by up to a twentieth.
 pub(super) fn clocks(source: Source, nodes: u32) -> Vec<u32> {
     let wrong = percent(&mut source.of(Item::Clocks), 50);
     let mut rates = Vec::new();
     for node in 1..=u64::from(nodes) {
-        let off = source.nth(Item::Clocks, node).below(100_001);
-        let off = if wrong { u32::try_from(off).unwrap_or(50_000) } else { 50_000 };
-        rates.push(TRUE_RATE - 50_000 + off);
+        let off = source.nth(Item::Clocks, node).below(u64::from(2 * MAX_CLOCK_ERROR) + 1);
+        let off = if wrong { u32::try_from(off).unwrap_or(0) } else { MAX_CLOCK_ERROR };
+        rates.push(TRUE_RATE - MAX_CLOCK_ERROR + off);
     }
     rates
 }
