@@ -68,10 +68,10 @@ impl Log {
         }
     }
 
-    /// The log of a disk whose entries do not hold the snapshot's position, and are to be removed from `first`.
-    pub(crate) fn discarded(base: LogPosition, first: LogIndex) -> Self {
+    /// The log of a disk whose entries do not hold the snapshot's position, and are all to be removed.
+    pub(crate) fn discarded(base: LogPosition) -> Self {
         let log = Self::restore(Terms::after(base), base.index);
-        Self { stale_from: Some(first), ..log }
+        Self { stale_from: Some(LogIndex(1)), ..log }
     }
 
     pub(crate) fn base(&self) -> LogPosition {
@@ -202,8 +202,8 @@ impl Log {
     /// than any leader of this cluster would have.
     pub(crate) fn evict(&mut self, limit: u64, most_uncommitted: u64) {
         while self.cached_bytes > limit {
-            let first = self.cached_first();
-            let may_go = first <= self.commit || self.uncommitted_bytes > most_uncommitted;
+            let (first, size) = (self.cached_first(), self.cache.front().map_or(0, Entry::size));
+            let may_go = first <= self.commit || self.uncommitted_bytes - size >= most_uncommitted;
             if first > self.durable || !may_go {
                 return;
             }
@@ -254,7 +254,7 @@ impl Log {
         }
         (self.durable, self.submitted) = (index, index);
         self.undurable_bytes = self.bytes_in(index, self.last_index());
-        (self.stale_from, self.in_flight) = (None, None);
+        (self.stale_from, self.compacts, self.in_flight) = (None, false, None);
     }
 
     /// Whether the disk lacks anything that no write carries yet.
@@ -497,6 +497,8 @@ mod tests {
         log.commit_to(LogIndex(2));
         log.evict(0, u64::MAX);
         assert_eq!(log.cached_first(), LogIndex(3));
+        log.evict(0, 2 * size);
+        assert_eq!(log.cached_first(), LogIndex(3), "as much as one entry more");
         log.evict(0, size);
         assert_eq!(log.cached_first(), LogIndex(4), "no leader would hold as much");
         assert!(log.counters_agree());

@@ -85,6 +85,8 @@ impl Origins {
         restored.validate()?;
         let holds_snapshot = restored.log_holds_snapshot();
         let Restored { hard_state, snapshot, log, commit, applied, partial } = restored;
+        // What is staged may be from a term that the disk never learnt of. It will be sent again.
+        let partial = partial.filter(|p| p.snapshot.position.term <= hard_state.term);
         let mut origins = Self { hard_state, applied, partial, ..Self::empty(snapshot) };
         let position = origins.snapshot.position;
         if holds_snapshot {
@@ -96,7 +98,7 @@ impl Origins {
             // The hint may be older than what the machine holds, and than what the snapshot stands for.
             origins.log = Log::restore(log.terms, commit.max(applied).max(position.index));
         } else if log.last() != log.base() {
-            origins.log = Log::discarded(position, log.base().index.next());
+            origins.log = Log::discarded(position);
         }
         Ok(origins)
     }

@@ -219,9 +219,10 @@ impl Progress {
                 }
                 self.next = self.next.max(self.matched.next());
             }
-            // Whether it took the snapshot or found the entries elsewhere: the log goes on from there.
-            Flow::Snapshot(_) => {
-                if self.matched >= base {
+            // Whether it took the snapshot or found the entries elsewhere: the log goes on from there, or a later
+            // snapshot does.
+            Flow::Snapshot(sending) => {
+                if self.matched >= base.min(sending.position().index) {
                     self.next = self.matched.next();
                     self.flow = Flow::Stream(Window::empty(now));
                 }
@@ -480,5 +481,8 @@ mod tests {
         assert_eq!(progress.sending_position(), Some(at(50)));
         progress.accepted(LogIndex(40), LogIndex(40), NOW);
         assert_eq!((progress.next(), is_streaming(&progress)), (LogIndex(41), true));
+        progress.send_snapshot(SnapshotMeta { position: at(50), ..SnapshotMeta::default() });
+        progress.accepted(LogIndex(50), LogIndex(60), NOW);
+        assert_eq!(progress.sending_position(), None, "the log was compacted further meanwhile");
     }
 }

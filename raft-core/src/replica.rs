@@ -252,6 +252,9 @@ impl Replica {
     /// A snapshot from a leader counts from now on.
     fn installed(&mut self, snapshot: SnapshotMeta, effects: &mut Effects) {
         let position = snapshot.position;
+        if position.index <= self.snapshot.position.index {
+            return; // The machine has been there meanwhile, and further.
+        }
         let before = self.membership().clone();
         if self.log.last_index() == position.index {
             self.memberships = Memberships::new(position.index, snapshot.membership.clone());

@@ -18,13 +18,15 @@ pub(crate) struct Sending {
     total: Option<u64>,
     /// Bytes are being read for the peer.
     read: Slot,
+    /// From which on.
+    reading: u64,
     /// When the last chunk was sent that the peer has not answered.
     sent: Option<Instant>,
 }
 
 impl Sending {
     pub(crate) fn new(snapshot: SnapshotMeta) -> Self {
-        Self { snapshot, received: 0, total: None, read: Slot::Free, sent: None }
+        Self { snapshot, received: 0, total: None, read: Slot::Free, reading: 0, sent: None }
     }
 
     /// Nothing has arrived yet, and there is a newer one.
@@ -52,7 +54,13 @@ impl Sending {
     }
 
     pub(crate) fn ask(&mut self, number: u64, now: Instant) {
+        self.reading = self.received;
         self.read.ask(number, now);
+    }
+
+    /// Where the bytes begin that were asked for last. The peer may have said something else since.
+    pub(crate) fn reading(&self) -> u64 {
+        self.reading
     }
 
     /// The driver answered; says whether it is the answer that is waited for.

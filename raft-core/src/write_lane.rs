@@ -120,7 +120,8 @@ impl WriteLane {
         now: Instant,
     ) -> Persist {
         let suffix = log.suffix_after(snapshot.position);
-        let truncate_from = (suffix == Suffix::Removed).then(|| log.base().index.next());
+        // The disk may still hold what was compacted in memory: all of it goes.
+        let truncate_from = (suffix == Suffix::Removed).then_some(LogIndex(1));
         let hard_state = (self.durable != current).then_some(current);
         let install = Some(snapshot);
         let write = Write { hard_state, install, truncate_from, ..Write::default() };

@@ -194,7 +194,7 @@ pub(crate) fn chunk_read(
     effects: &mut Effects,
 ) {
     let Some(sending) = progress.sending() else { return };
-    let offset = sending.received();
+    let offset = sending.reading();
     let (content, total) = match answer {
         ChunkAnswer::Chunk { total, data } if is_chunk(offset, total, &data, replica) => {
             (SnapshotContent::Chunk { offset, total, data }, Some(total))
