@@ -25,6 +25,7 @@ mod malformed;
 mod mirror;
 mod node;
 mod ordered;
+mod orders;
 mod traffic;
 mod window;
 
@@ -75,6 +76,7 @@ pub struct Checks<M> {
     elections: Elections,
     entries: KnownEntries,
     history: History,
+    orders: Vec<orders::Ordered>,
     /// A violation found where none could be reported.
     pending: Option<Violation>,
     loss: Loss,
@@ -119,6 +121,7 @@ impl<M: Machine> Checks<M> {
             elections: Elections::default(),
             entries: KnownEntries::default(),
             history: History::default(),
+            orders: Vec::new(),
             pending: None,
             loss: Loss::Minority,
             machine: PhantomData,
@@ -220,6 +223,7 @@ impl<M: Machine> Checks<M> {
             match reason {
                 StepDown::QuorumUnheard => self.note(Situation::CheckQuorumDeposition),
                 StepDown::DiskStalled => self.note(Situation::DiskStallStepDown),
+                StepDown::Removed => self.note(Situation::LeaderRemoved),
                 _ => {}
             }
         }

@@ -95,6 +95,10 @@ impl Raft for Node {
         Self::membership(self)
     }
 
+    fn is_membership_committed(&self) -> bool {
+        Self::is_membership_committed(self)
+    }
+
     fn inflight(&self) -> (u64, u64) {
         self.max_inflight()
     }

@@ -97,6 +97,21 @@ situations! {
     EntriesFetched, "entries-fetched", 0, "Entries that were no longer in memory were read back.";
     ChoreFailed, "chore-failed", 0, "Old entries or a snapshot could not be read or written.";
     LogCompacted, "log-compacted", 0, "A log was compacted.";
+    MembershipChanged, "membership-changed", 0, "A change of membership was done.";
+    ChangeRefusedPending, "change-refused-pending", 0, "A change of membership was refused because another was under way.";
+    ChangeRefusedEarly, "change-refused-early", 0, "A change of membership was refused because the leader had not committed anything yet.";
+    JointEntered, "joint-entered", 0, "A joint configuration was committed.";
+    JointLeftByAnother, "joint-left-by-another", 0, "A joint configuration was left by another leader than entered it.";
+    ConfigurationTruncated, "configuration-truncated", 0, "A membership was removed with the log that held it.";
+    LeaderRemoved, "leader-removed", 0, "A leader stepped down because its cluster had removed it.";
+    TwoChangesAndCrash, "two-changes-and-crash", 0, "Within an election timeout the membership changed twice and a node crashed.";
+    NodeJoined, "node-joined", 0, "A node with an empty disk joined.";
+    LeadershipTransferred, "leadership-transferred", 0, "Leadership was handed over.";
+    TransferAborted, "transfer-aborted", 0, "A transfer of leadership came to nothing.";
+    ReadAnswered, "read-answered", 0, "A linearizable read was answered.";
+    ReadForwarded, "read-forwarded", 0, "A linearizable read was answered by a node that did not lead.";
+    ReadFromLease, "read-from-lease", 0, "A read was answered at once, from a lease.";
+    ReadRefusedByDeposition, "read-refused-by-deposition", 0, "A read was refused because the leader that was to confirm it was deposed.";
     EvenCluster, "even-cluster", 50_000, "The cluster had an even number of voters.";
     SingleNode, "single-node", 8_000, "The cluster had one node.";
 }

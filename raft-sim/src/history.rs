@@ -29,6 +29,15 @@ pub enum Route {
     Forwarded,
 }
 
+/// How an operation is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// As a command for the log.
+    Command,
+    /// As a linearizable read, which leaves no trace in the log.
+    Read,
+}
+
 /// One operation of a client.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -49,6 +58,8 @@ pub struct Operation {
     pub floor: LogIndex,
     /// Whether the node led when it was asked.
     pub route: Route,
+    /// How it is asked.
+    pub manner: Manner,
     /// What the client was told, if it was told anything.
     pub answer: Option<Answer>,
 }
@@ -159,6 +170,7 @@ impl History {
             call,
             floor: self.floor,
             route,
+            manner: Manner::Command,
             answer: None,
         };
         self.waiting.push((id, self.operations.len()));
@@ -204,6 +216,19 @@ impl History {
     /// One operation, found by searching them all.
     pub fn operation(&self, id: OpId) -> Option<&Operation> {
         self.operations.iter().rev().find(|operation| operation.id == id)
+    }
+
+    /// What an operation without an answer asks for.
+    pub fn command(&self, id: OpId) -> Option<&Bytes> {
+        let (_, place) = self.waiting.iter().rfind(|(waiting, _)| *waiting == id)?;
+        Some(&self.operations[*place].command)
+    }
+
+    /// An operation that was invoked just now is asked as a read.
+    pub fn reads(&mut self, id: OpId) {
+        if let Some((_, place)) = self.waiting.iter().rfind(|(waiting, _)| *waiting == id) {
+            self.operations[*place].manner = Manner::Read;
+        }
     }
 
     /// How many operations were done.

@@ -216,6 +216,13 @@ impl Machine for Kv {
         }
     }
 
+    fn query(&self, command: &Bytes) -> Option<Bytes> {
+        match Command::decode(command) {
+            Ok(Command::Get { key }) => Some(self.value(key)),
+            _ => None,
+        }
+    }
+
     fn digest(&self) -> u64 {
         self.digest
     }

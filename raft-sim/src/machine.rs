@@ -28,6 +28,12 @@ pub trait Machine: Default + Clone {
     /// Applies a committed command and says what the client is told.
     fn apply(&mut self, position: LogPosition, command: &Bytes) -> Bytes;
 
+    /// What a command would answer that changes nothing; `None` for one that must go through the log. Clients ask
+    /// for such commands as linearizable reads now and then.
+    fn query(&self, _command: &Bytes) -> Option<Bytes> {
+        None
+    }
+
     /// A digest of the whole state. It is asked after every entry, so keep it up to date as commands are
     /// applied. Machines in the same state have the same digest, and others another.
     fn digest(&self) -> u64;

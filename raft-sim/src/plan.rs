@@ -6,10 +6,12 @@
 //!
 //! Invariant: a plan that passes [`Plan::validate`] can be run: no value in it makes the simulator fail.
 
+mod action;
 mod error;
 mod fault;
 mod generate;
 mod network;
+
 mod node;
 mod settings;
 mod validate;
@@ -24,6 +26,7 @@ pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{
     ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
 };
+pub use action::{Action, TimedAction};
 pub use settings::PlanSettings;
 
 /// The version of the format. A plan of another one is refused.
@@ -47,6 +50,8 @@ pub struct Plan {
     pub profile: String,
     /// How many nodes there are. They are named from n1.
     pub nodes: u32,
+    /// How many of them, from the first, found the cluster; the others wait to be added.
+    pub founders: u32,
     /// How Raft is configured.
     pub settings: PlanSettings,
     /// How messages travel.
@@ -63,6 +68,8 @@ pub struct Plan {
     pub workload: Workload,
     /// What goes wrong, in the order of time.
     pub faults: Vec<TimedFault>,
+    /// What an operator asks for, in the order of time.
+    pub actions: Vec<TimedAction>,
     /// When everything is healed: links, nodes, disks; from then on no message is lost.
     pub heal_at: Instant,
     /// A cut under which there must be steady progress, after everything is healed and before the last

@@ -66,6 +66,9 @@ pub trait Raft: Sized {
     /// The membership in force.
     fn membership(&self) -> &Membership;
 
+    /// Whether that is known to be committed.
+    fn is_membership_committed(&self) -> bool;
+
     /// A leader's greatest number of unacknowledged messages and of payload bytes to any one peer, as
     /// `(messages, bytes)`; zeros elsewhere.
     fn inflight(&self) -> (u64, u64);

@@ -17,6 +17,7 @@ mod faults;
 mod host;
 mod lanes;
 mod network;
+mod operator;
 mod phases;
 mod queue;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use raft_core::{Instant, Membership, NodeId};
 
 use crate::check::{CheckLevel, Checks};
 use crate::coverage::Situation;
+use crate::history::OpId;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::{Facts, Raft};
@@ -39,6 +41,7 @@ use digest::Digest;
 use faults::Faults;
 use host::Host;
 use network::Network;
+use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
@@ -69,6 +72,9 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     effects: R::Effects,
     checks: Checks<M>,
     clients: Vec<Client>,
+    /// What the operator has asked for, and how often.
+    wishes: Vec<(OpId, Wish)>,
+    wishes_made: u64,
     faults: Faults,
     stage: Stage,
     founders: Membership,
@@ -146,8 +152,8 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
     pub fn new(plan: &'a Plan, trace: &'a mut T, level: CheckLevel) -> Self {
         assert_eq!(plan.validate(), Ok(()), "an invalid plan cannot be run");
         let ids: Vec<NodeId> = plan.node_ids().collect();
-        let founders =
-            Membership::of_voters(ids.iter().copied()).expect("a plan has at least one node");
+        let founders = ids.iter().copied().take(plan.founders as usize);
+        let founders = Membership::of_voters(founders).expect("a plan has at least one founder");
         let settings = plan.settings.of(plan.seed, NodeId(1));
         let hosts: Vec<Host<R, M>> = ids
             .iter()
@@ -164,6 +170,8 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             effects: R::Effects::default(),
             checks: Checks::new(&ids, &founders, &settings, level),
             clients: Vec::new(),
+            wishes: Vec::new(),
+            wishes_made: 0,
             faults: Faults::default(),
             stage: Stage::Faults,
             founders,
@@ -186,6 +194,9 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         self.enlist_clients();
         for (fault, timed) in (0..).zip(&self.plan.faults) {
             self.queue.push(timed.at.0, Event::FaultBegins { fault });
+        }
+        for (action, timed) in (0..).zip(&self.plan.actions) {
+            self.queue.push(timed.at.0, Event::Operate { action });
         }
         self.queue.push(self.plan.heal_at.0, Event::Phase { stamp: 0 });
         if self.plan.clocks.iter().any(|rate| *rate != self.plan.clocks[0]) {
@@ -245,6 +256,8 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             Event::Report { node, stamp } => self.report(node.into(), stamp),
             Event::Chore { node, stamp } => self.chore(node.into(), stamp),
             Event::Ask { node, client, attempt } => self.ask(node.into(), client, attempt),
+            Event::Operate { action } => self.operate(action),
+            Event::Wish { node, wish } => self.wish(node.into(), wish),
             Event::Act { client } => self.act(client),
             Event::Patience { client } => {
                 self.lose_patience(client);

@@ -8,7 +8,7 @@ use super::node::Watched;
 use super::{CheckLevel, Checks, SEARCH_BUDGET};
 use crate::coverage::Situation;
 use crate::hash::hash_bytes;
-use crate::history::{Fate, OpId, Operation, Route};
+use crate::history::{Fate, Manner, OpId, Operation, Route};
 use crate::linearizability::{self, Finding};
 use crate::machine::Machine;
 use crate::violation::{Property, Violation};
@@ -23,6 +23,13 @@ impl<M: Machine> Checks<M> {
             self.place_of(node).is_some_and(|place| self.nodes[place].view.role == Role::Leader);
         let route = if leads { Route::Leader } else { Route::Forwarded };
         self.history.invoke(at, op, client, node, route, command);
+    }
+
+    /// What a client asks of a node is asked as a read.
+    pub fn reads(&mut self, op: OpId) {
+        if self.level == CheckLevel::Full {
+            self.history.reads(op);
+        }
     }
 
     /// A client is told what became of what it asked for.
@@ -43,6 +50,7 @@ impl<M: Machine> Checks<M> {
             Violation::new(Property::OneReply, at, &[node], format!("{error} (now {reply:?})"))
         })?;
         let (route, floor, command) = (operation.route, operation.floor, operation.command.clone());
+        let (manner, invoked) = (operation.manner, operation.invoked);
         match reply {
             Outcome::Done { position } => {
                 self.check_done(at, op, place, *position, &command, output)?;
@@ -50,6 +58,13 @@ impl<M: Machine> Checks<M> {
                 if route == Route::Forwarded {
                     self.coverage.note(Situation::ProposalForwarded);
                 }
+            }
+            Outcome::Readable { index } if manner == Manner::Read => {
+                self.check_readable(at, op, place, *index, floor, output)?;
+                self.note_read(at, place, route, invoked);
+            }
+            Outcome::Refused { refusal: Refusal::LeadershipLost, .. } => {
+                self.coverage.note(Situation::ReadRefusedByDeposition);
             }
             Outcome::Refused { refusal, .. } => {
                 self.coverage.note(Situation::ProposalRefused);
@@ -64,9 +79,47 @@ impl<M: Machine> Checks<M> {
             Outcome::Unknown if route == Route::Forwarded => {
                 self.coverage.note(Situation::ForwardUnknown);
             }
-            Outcome::Unknown | Outcome::Readable { .. } | Outcome::Transferred { .. } => {}
+            Outcome::Unknown => {}
+            Outcome::Readable { .. } | Outcome::Transferred { .. } => {
+                let witness = format!("{node} answered {op} with {reply:?}, which was not asked");
+                return Err(Violation::new(Property::OneReply, at, &[node], witness));
+            }
         }
         Ok(())
+    }
+
+    /// A read sees everything that was known done when it was asked, and reads a machine that has got there.
+    fn check_readable(
+        &self,
+        at: Instant,
+        op: OpId,
+        place: usize,
+        index: LogIndex,
+        floor: LogIndex,
+        output: Option<&Bytes>,
+    ) -> Result<(), Violation> {
+        let Watched { id: node, machine, .. } = self.nodes[place];
+        let wrong = |witness| Err(Violation::new(Property::ClientOrder, at, &[node], witness));
+        if index < floor {
+            return wrong(format!(
+                "{node} let {op} read at {index}, but an operation before it was done at {floor}"
+            ));
+        }
+        if index > machine || output.is_none() {
+            return wrong(format!(
+                "{node} let {op} read at {index}, but its machine has come only to {machine}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn note_read(&mut self, at: Instant, place: usize, route: Route, invoked: Instant) {
+        self.coverage.note(Situation::ReadAnswered);
+        if route == Route::Forwarded {
+            self.coverage.note(Situation::ReadForwarded);
+        } else if at == invoked && self.nodes[place].membership(&self.initial).voters().len() > 1 {
+            self.coverage.note(Situation::ReadFromLease);
+        }
     }
 
     /// What was lost has another entry committed in its place: being truncated somewhere is not enough

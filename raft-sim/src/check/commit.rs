@@ -94,6 +94,13 @@ impl<M: Machine> Checks<M> {
         if held >= committed.index {
             return Ok(());
         }
+        // Committed by the majority of other members, one more or less: then nobody can be elected without it.
+        let lacks = |node: NodeId| {
+            self.place_of(node).is_none_or(|place| self.nodes[place].agreed < committed.index)
+        };
+        if membership.reached_by_quorum(lacks) != Some(true) {
+            return Ok(());
+        }
         let witness = format!(
             "{committed} is committed, but after a change of {id}'s disk a quorum holds the log only up to {held}"
         );

@@ -50,7 +50,7 @@ impl Contact {
         self.heard[place] = self.awake + self.gap(at, settings);
     }
 
-    /// The node has just won.
+    /// The node has just won, or leads other members than before: all have their time to answer.
     pub(crate) fn win(&mut self) {
         self.won = self.awake;
         self.judged = self.awake;

@@ -111,6 +111,12 @@ impl<M: Machine> Checks<M> {
                 format!("{id} says its log ends at {}, but it ends at {}", view.last, log.last());
             return Err(Violation::new(Property::LogMatching, at, &[*id], witness));
         }
+        if view.role == Role::Leader {
+            let log = &self.nodes[place].log;
+            if log.membership().is_some_and(|(index, _)| *index > kept) {
+                self.nodes[place].contact.win();
+            }
+        }
         self.check_membership(at, place, raft.membership())
     }
 

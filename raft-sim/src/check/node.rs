@@ -45,6 +45,8 @@ pub(crate) struct Watched {
     pub(crate) id: NodeId,
     pub(crate) power: Power,
     pub(crate) view: View,
+    /// The membership of a node that has not been told.
+    nobody: Arc<Membership>,
     /// Its log in memory.
     pub(crate) log: Mirror,
     /// The log on its disk.
@@ -93,6 +95,7 @@ impl Watched {
                 commit: LogIndex::ZERO,
                 applied: LogIndex::ZERO,
             },
+            nobody: Arc::default(),
             log: Mirror::default(),
             disk: Mirror::default(),
             snapshot: LogIndex::ZERO,
@@ -111,9 +114,13 @@ impl Watched {
         }
     }
 
-    /// The membership in force, as the log says.
+    /// The membership in force, as the log says. A node that joined knows none before it is told.
     pub(crate) fn membership<'a>(&'a self, initial: &'a Arc<Membership>) -> &'a Arc<Membership> {
-        self.log.membership().map_or(initial, |(_, membership)| membership)
+        match self.log.membership() {
+            Some((_, membership)) => membership,
+            None if initial.contains(self.id) || self.view.snapshot.index > LogIndex::ZERO => initial,
+            None => &self.nobody,
+        }
     }
 
     /// Whether it may stand for election (thesis §4.2.2).

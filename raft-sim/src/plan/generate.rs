@@ -4,6 +4,7 @@
 //! Invariant: every choice is drawn by a key of its own ([`Item`]), so a choice that is added, or made
 //! differently, changes no other.
 
+mod actions;
 mod faults;
 mod shape;
 
@@ -111,6 +112,10 @@ enum Item {
     RetainedEntries = 63,
     ChunkBytes = 64,
     ReadLease = 65,
+    Founders = 70,
+    Actions = 71,
+    Action = 72,
+    Reads = 73,
 }
 
 /// The source of a plan's choices.
@@ -152,6 +157,7 @@ fn stormy(seed: u64) -> Plan {
         seed,
         profile: Profile::Default.name().to_owned(),
         nodes,
+        founders: actions::founders(source, nodes),
         settings,
         network: shape::network(source, &settings),
         disk: shape::disk(source, &settings),
@@ -159,6 +165,7 @@ fn stormy(seed: u64) -> Plan {
         snapshots: shape::snapshots(source, &settings),
         clocks: shape::clocks(source, nodes),
         workload: shape::workload(source, &settings, script.heal_at),
+        actions: actions::actions(source, nodes, &settings, script.heal_at, &script.faults),
         faults: script.faults,
         heal_at: script.heal_at,
         static_cut: script.static_cut,
@@ -173,6 +180,8 @@ fn calm(seed: u64) -> Plan {
     let limit = plan.settings.fraction(20);
     Profile::Calm.name().clone_into(&mut plan.profile);
     plan.faults.clear();
+    plan.actions.clear();
+    plan.founders = plan.nodes;
     plan.static_cut = None;
     plan.network = Network {
         delay: plan.network.delay.capped(limit),
@@ -208,6 +217,7 @@ fn bench(seed: u64) -> Plan {
         seed,
         profile: Profile::Bench.name().to_owned(),
         nodes: 5,
+        founders: 5,
         settings,
         network: Network {
             leave: Span::exactly(0),
@@ -238,8 +248,10 @@ fn bench(seed: u64) -> Plan {
             backoff: Span::exactly(20_000),
             follow_per_million: 1_000_000,
             stay_per_million: 1_000_000,
+            read_per_million: 0,
         },
         faults: Vec::new(),
+        actions: Vec::new(),
         heal_at: BENCH_TIME,
         static_cut: None,
         limits: Limits { events: u64::MAX },

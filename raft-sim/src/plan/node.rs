@@ -75,6 +75,8 @@ pub struct Workload {
     pub follow_per_million: u32,
     /// How often in a million a client that has lost its patience asks the same node again.
     pub stay_per_million: u32,
+    /// How many operations in a million that change nothing are asked as reads, and not as commands.
+    pub read_per_million: u32,
 }
 
 /// When a run is given up.

@@ -20,7 +20,7 @@ use crate::machine::Machine;
 use crate::raft::{Input, Raft};
 
 /// An operation's name is its client's number in the low bits, and the attempt's above.
-const CLIENT_BITS: u32 = 10;
+pub(super) const CLIENT_BITS: u32 = 10;
 
 /// No moment at all.
 const NEVER: u64 = u64::MAX;
@@ -67,6 +67,7 @@ enum Choice {
     Follow = 4,
     Stay = 5,
     Node = 6,
+    Read = 7,
 }
 
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
@@ -147,7 +148,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 client.command.is_some()
                     || self.statistics.operations_begun < self.plan.workload.operations
             }
-            Stage::Gathering | Stage::Settling { .. } | Stage::Watching { .. } => true,
+            Stage::Mending { .. } | Stage::Gathering | Stage::Settling { .. } | Stage::Watching { .. } => true,
             // A node that is far behind may only just keep up with a load; now it must catch up.
             Stage::Probing | Stage::Converging | Stage::Over => false,
         }
@@ -199,7 +200,15 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     fn propose(&mut self, node: usize, op: OpId, command: Bytes) -> Checked {
         self.checks.proposed(Instant(self.now), self.id(node))?;
-        let request = Request::Propose { id: RequestId(op.0), command };
+        let id = RequestId(op.0);
+        let number = u32::try_from(op.0 & ((1 << CLIENT_BITS) - 1)).unwrap_or(0);
+        let reads = self.choice(number, Choice::Read).chance(self.plan.workload.read_per_million);
+        let request = if reads && M::default().query(&command).is_some() {
+            self.checks.reads(op);
+            Request::Read { id }
+        } else {
+            Request::Propose { id, command }
+        };
         self.step(node, Input::Request(request), Cause::Request)
     }
 
@@ -316,7 +325,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 self.clients[number as usize].node = self.after_refusal(number, asked, hint);
                 self.later(number, Choice::Backoff);
             }
-            Outcome::Done { .. } => {
+            Outcome::Done { .. } | Outcome::Readable { .. } => {
                 client.command = None;
                 if let Work::Probing { next } = &mut client.work {
                     *next += 1;
@@ -326,8 +335,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 }
                 self.later(number, Choice::Think);
             }
-            Outcome::Readable { .. }
-            | Outcome::Transferred { .. }
+            Outcome::Transferred { .. }
             | Outcome::Lost { .. }
             | Outcome::Unknown => {
                 client.command = None;

@@ -223,8 +223,19 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let op = OpId(request.0);
         let host = &mut self.hosts[node];
         host.unanswered = host.unanswered.saturating_sub(1);
-        let is_done = matches!(outcome, Outcome::Done { .. });
-        let output = if is_done { host.output(op) } else { None };
+        if Self::is_wish(op) {
+            return self.wish_answered(node, op, &outcome);
+        }
+        let is_done = matches!(outcome, Outcome::Done { .. } | Outcome::Readable { .. });
+        let output = match outcome {
+            Outcome::Done { .. } => host.output(op),
+            // Now is when the machine may be read.
+            Outcome::Readable { .. } => {
+                let command = self.checks.history().command(op);
+                command.and_then(|command| host.machine.query(command))
+            }
+            _ => None,
+        };
         let id = host.id;
         self.checks.answered(Instant(self.now), op, id, &outcome, output.as_ref())?;
         self.tell(TraceEvent::Answered { op, node: id, outcome, output: output.as_ref() });
@@ -297,7 +308,12 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if host.is_up() || stamp != host.awaited {
             return Ok(());
         }
-        let start = host.image.start(&self.founders, host.applied);
+        let is_founder = self.founders.contains(host.id);
+        let start = if is_founder {
+            host.image.start(&self.founders, host.applied)
+        } else {
+            host.image.join(host.applied)
+        };
         let how = match &start {
             raft_core::Start::Restart(_) | raft_core::Start::Force(_) => Started::FromDisk,
             raft_core::Start::Bootstrap(_) | raft_core::Start::Join(_) => Started::Founding,

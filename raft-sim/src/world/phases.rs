@@ -10,7 +10,7 @@ use super::trace::{Phase, Trace, TraceEvent};
 use super::{Checked, World, short};
 use crate::coverage::Situation;
 use crate::machine::Machine;
-use crate::plan::{Cut, Fault, Span, StaticCut, Way};
+use crate::plan::{Action, Cut, Fault, Span, StaticCut, Way};
 use crate::raft::Raft;
 use crate::violation::{Property, Violation};
 
@@ -18,6 +18,8 @@ use crate::violation::{Property, Violation};
 const PATIENCE: u64 = 40;
 /// And how many more for each node that is asked.
 const PATIENCE_PER_NODE: u64 = 6;
+/// How many election timeouts the cluster has, once everything is healed, to take all nodes in again.
+const MENDING: u64 = 60;
 /// Within so many election timeouts there must be a commit under a static cut.
 const STEADY_WINDOW: u64 = 6;
 /// So many leaders may be elected while a static cut is watched, once the cluster has settled.
@@ -32,7 +34,9 @@ const FAIR_PART: u64 = 16;
 pub(super) enum Stage {
     /// Faults happen.
     Faults,
-    /// Everything is healed; a static cut is to follow.
+    /// Everything is healed; all nodes shall vote again.
+    Mending { until: u64 },
+    /// A static cut is to follow.
     Gathering,
     /// The static cut is there; the cluster settles.
     Settling { most: Option<u64> },
@@ -60,15 +64,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         match self.stage {
             Stage::Faults => {
                 self.heal();
-                match self.plan.static_cut {
-                    Some(_) => {
-                        self.wake_clients();
-                        self.wait(Stage::Gathering, GATHERING * election);
-                    }
-                    None => self.start_liveness(),
-                }
-                Ok(())
+                let until = self.now + MENDING * election + self.plan.settings.request_timeout.0;
+                self.stage = Stage::Mending { until };
+                self.look_at_members(until)
             }
+            Stage::Mending { until } => self.look_at_members(until),
             Stage::Gathering => {
                 if let Some(StaticCut { cut, settle, lasts }) = self.plan.static_cut {
                     self.tell(TraceEvent::Phase { phase: Phase::StaticCut });
@@ -90,6 +90,37 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
     }
 
+    /// All nodes vote again, or are asked to.
+    fn look_at_members(&mut self, until: u64) -> Checked {
+        let changes = self.plan.actions.iter().any(|timed| matches!(timed.action, Action::Members { .. }));
+        let is_whole = !changes && self.plan.founders == self.plan.nodes;
+        if is_whole || self.is_mended() {
+            self.after_mending();
+            return Ok(());
+        }
+        if self.now >= until {
+            let witness = format!(
+                "long after everything was healed the nodes do not all vote again: {}",
+                self.roles()
+            );
+            let leaders = self.leaders();
+            return Err(Violation::new(Property::Liveness, Instant(self.now), &leaders, witness));
+        }
+        self.wait(Stage::Mending { until }, self.plan.settings.fraction(2));
+        self.mend_members()
+    }
+
+    fn after_mending(&mut self) {
+        let election = self.plan.settings.election_timeout.0;
+        match self.plan.static_cut {
+            Some(_) => {
+                self.wake_clients();
+                self.wait(Stage::Gathering, GATHERING * election);
+            }
+            None => self.start_liveness(),
+        }
+    }
+
     fn wait(&mut self, stage: Stage, span: u64) {
         self.stage = stage;
         self.queue.push(self.now + span, Event::Phase { stamp: 0 });
@@ -106,7 +137,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Ends all faults at once.
     fn heal(&mut self) {
-        self.stage = Stage::Gathering;
+        self.stage = Stage::Mending { until: u64::MAX };
         self.faults.clear();
         let longest = self.plan.settings.fraction(FAIR_PART);
         self.change_links(|network| network.heal(longest));

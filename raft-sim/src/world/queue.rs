@@ -25,6 +25,10 @@ pub(super) enum Event {
     Chore { node: u8, stamp: u32 },
     /// What a client asked of a node while that was suspended reaches it.
     Ask { node: u8, client: u16, attempt: u32 },
+    /// An operator acts.
+    Operate { action: u32 },
+    /// What an operator asked of a node reaches it.
+    Wish { node: u8, wish: u32 },
     /// A client begins an operation, or tries again.
     Act { client: u32 },
     /// A client may have lost its patience.

@@ -214,6 +214,7 @@ pub(super) fn workload(source: Source, settings: &PlanSettings, heal_at: Instant
             source.of(Item::Backoff).log_uniform(election / 12, election / 2),
         ),
         follow_per_million: rate(&mut source.of(Item::Follow), 250_000, 950_000),
+        read_per_million: sometimes(source.of(Item::Reads), 80, 300_000, 1_000_000),
         stay_per_million: rate(&mut source.of(Item::Stay), 250_000, 900_000),
     }
 }
