@@ -22,6 +22,7 @@ mod limits;
 mod log;
 mod machines;
 mod malformed;
+mod memberships;
 mod mirror;
 mod node;
 mod ordered;
@@ -77,6 +78,7 @@ pub struct Checks<M> {
     entries: KnownEntries,
     history: History,
     orders: Vec<orders::Ordered>,
+    turbulence: memberships::Turbulence,
     /// A violation found where none could be reported.
     pending: Option<Violation>,
     loss: Loss,
@@ -122,6 +124,7 @@ impl<M: Machine> Checks<M> {
             entries: KnownEntries::default(),
             history: History::default(),
             orders: Vec::new(),
+            turbulence: memberships::Turbulence::default(),
             pending: None,
             loss: Loss::Minority,
             machine: PhantomData,
@@ -228,7 +231,13 @@ impl<M: Machine> Checks<M> {
             }
         }
         match event {
-            Event::SnapshotInstalled { .. } => self.note(Situation::SnapshotInstalled),
+            Event::SnapshotInstalled { position } => {
+                self.note(Situation::SnapshotInstalled);
+                let membership = self.ghost.log.membership_at(position.index);
+                if membership.is_some_and(|membership| membership.is_joint()) {
+                    self.note(Situation::SnapshotInstalledJoint);
+                }
+            }
             Event::Compacted { .. } => self.note(Situation::LogCompacted),
             _ => {}
         }

@@ -132,6 +132,10 @@ pub(crate) fn fetched(
         let fits = entries.len() == 1 || total <= bytes;
         let entries = if fits { entries } else { first_within(&entries, bytes) };
         append(replica, to, progress, entries, effects);
+    } else {
+        // The next entry is larger than what the window has room for: until it has more, there is no use in
+        // reading it again.
+        progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
     }
 }
 

@@ -49,6 +49,7 @@ impl<M: Machine> Checks<M> {
         let watched = &self.nodes[place];
         self.ghost.extend(&watched.log, commit, term, |index| raft.entry(index));
         self.note_recovery();
+        self.note_memberships(at, shared, commit);
         self.check_quorum_holds(at, id, position, raft.membership())
     }
 

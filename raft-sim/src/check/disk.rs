@@ -43,6 +43,9 @@ impl<M: Machine> Checks<M> {
             self.note_lost(place);
             self.pending = result.and_then(|()| self.check_durability(at, node)).err();
         }
+        if self.turbulence.crash(at, self.settings.election_timeout) {
+            self.coverage.note(Situation::TwoChangesAndCrash);
+        }
         let watched = &mut self.nodes[place];
         (watched.power, watched.outstanding, watched.crashed) = (Power::Off, None, Some(at));
         watched.pending = 0;

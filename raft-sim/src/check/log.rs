@@ -210,13 +210,16 @@ impl<M: Machine> Checks<M> {
         if outstanding.is_some() {
             self.coverage.note(Situation::TruncatedWhileWriting);
         }
+        if self.nodes[place].log.membership().is_some_and(|(index, _)| *index > kept) {
+            self.coverage.note(Situation::ConfigurationTruncated);
+        }
         self.coverage.note(Situation::EntryTruncated);
         Ok(())
     }
 
     /// The membership in force is the last in the log.
     pub(super) fn check_membership(
-        &self,
+        &mut self,
         at: Instant,
         place: usize,
         in_force: &Membership,
@@ -224,6 +227,9 @@ impl<M: Machine> Checks<M> {
         let watched = &self.nodes[place];
         let expected = watched.membership(&self.initial);
         if **expected == *in_force {
+            if in_force.contains(watched.id) && !self.initial.contains(watched.id) {
+                self.coverage.note(Situation::NodeJoined);
+            }
             return Ok(());
         }
         let id = watched.id;

@@ -116,6 +116,19 @@ impl Mirror {
         self.extend_from(other, common, index);
     }
 
+    /// The memberships in `(after, through]`, each with the one before it, if that is in the log too.
+    pub(crate) fn memberships_in(
+        &self,
+        after: LogIndex,
+        through: LogIndex,
+    ) -> impl Iterator<Item = (Option<&(LogIndex, Arc<Membership>)>, &(LogIndex, Arc<Membership>))>
+    {
+        let place = |index: LogIndex| self.memberships.partition_point(|(at, _)| *at <= index);
+        (place(after)..place(through)).map(|this| {
+            (this.checked_sub(1).map(|before| &self.memberships[before]), &self.memberships[this])
+        })
+    }
+
     /// The membership as of an index.
     pub(crate) fn membership_at(&self, index: LogIndex) -> Option<&Arc<Membership>> {
         let after = self.memberships.partition_point(|(at, _)| *at <= index);
