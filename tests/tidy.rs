@@ -1,9 +1,9 @@
 //! Goal: keep the cheap promises about the sources that the compiler and clippy do not keep.
 //!
 //! What is promised: files stay below 600 lines and functions below 70; every file opens with what it is
-//! for; the module order of `raft-core` is its dependency order; every numbered invariant in
-//! `docs/INVARIANTS.md` is named in the code that checks it, and the other way round; nothing is left
-//! undone, ignored or silently allowed.
+//! for; the module order of each crate is its dependency order; every numbered invariant in
+//! `docs/INVARIANTS.md` is named in the code that checks it, and the other way round; so is every mutant in
+//! `docs/MUTANTS.md` that has a patch; nothing is left undone, ignored or silently allowed.
 //!
 //! The scans are of lines, and rely on the sources being formatted by rustfmt.
 
@@ -32,10 +32,15 @@ impl Source {
         format!("{}:{line}", self.path.display())
     }
 
-    /// The text without its unit tests, which may use anything.
+    /// The text without the unit tests at its end, which may use anything.
     fn without_unit_tests(&self) -> &str {
-        let end = self.text.find("#[cfg(test)]\nmod ").unwrap_or(self.text.len());
+        let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
         &self.text[..end]
+    }
+
+    /// Whether the whole file is unit tests.
+    fn is_unit_test(&self) -> bool {
+        self.path.with_extension("").components().any(|part| part.as_os_str() == "tests")
     }
 }
 
@@ -260,21 +265,24 @@ fn the_scan_for_names_sees_groups() {
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["log", "rng", "types"]);
 }
 
-/// The module of `raft-core` that a file belongs to, unless it is the root.
-fn module_of(path: &Path) -> Option<String> {
-    let below = path.strip_prefix("raft-core/src").ok()?;
-    let first = below.components().next()?.as_os_str().to_str()?;
-    let module = first.trim_end_matches(".rs");
-    (module != "lib").then(|| module.to_owned())
+/// The folders that a file is below, from the sources of its crate on, and its own name.
+fn path_of_modules<'a>(path: &'a Path, folder: &str) -> Vec<&'a str> {
+    let below = path.strip_prefix(folder).expect("sources were listed below the folder");
+    let parts = below.components().filter_map(|part| part.as_os_str().to_str());
+    parts.map(|part| part.trim_end_matches(".rs")).collect()
 }
 
-#[test]
-fn modules_of_the_core_are_in_dependency_order() {
-    let sources = sources_below("raft-core/src");
-    let library = sources
-        .iter()
-        .find(|source| source.path.ends_with("lib.rs"))
-        .expect("raft-core has a root");
+/// The names of the crate's modules that a file uses, whichever way it gets to the root.
+fn modules_used(source: &Source, depth: usize) -> BTreeSet<String> {
+    let to_the_root = "super::".repeat(depth);
+    crate_names(&source.without_unit_tests().replace(&to_the_root, "crate::"))
+}
+
+/// What is out of order in a crate: who uses a module that `lib.rs` declares further down.
+fn out_of_order(folder: &str) -> Vec<String> {
+    let sources = sources_below(folder);
+    let library = sources.iter().find(|source| source.path.ends_with("src/lib.rs"));
+    let library = library.expect("a crate has a root");
     let order: BTreeMap<&str, usize> = declared_modules(&library.text)
         .into_iter()
         .enumerate()
@@ -282,32 +290,39 @@ fn modules_of_the_core_are_in_dependency_order() {
         .collect();
     assert!(
         order.len() > 10,
-        "only {} modules were found in lib.rs: the scan is broken",
+        "only {} modules were found in {folder}: the scan is broken",
         order.len()
     );
     let mut complaints = Vec::new();
-    for source in &sources {
-        let Some(module) = module_of(&source.path) else { continue };
-        let Some(own) = order.get(module.as_str()) else {
-            complaints.push(format!("{} is not declared in lib.rs", source.path.display()));
+    for source in sources.iter().filter(|source| !source.is_unit_test()) {
+        let modules = path_of_modules(&source.path, folder);
+        let module = modules[0];
+        if ["lib", "main"].contains(&module) {
+            continue;
+        }
+        let file = source.path.display();
+        let Some(own) = order.get(module) else {
+            complaints.push(format!("{file} is not declared in lib.rs"));
             continue;
         };
-        for name in crate_names(source.without_unit_tests()) {
+        for name in modules_used(source, modules.len()) {
             match order.get(name.as_str()) {
-                None => complaints
-                    .push(format!("{} uses crate::{name}: name its module", source.path.display())),
-                Some(place) if place > own => {
-                    complaints.push(format!(
-                        "{} uses `{name}`, which is declared after `{module}`",
-                        source.path.display()
-                    ));
-                }
+                None => complaints.push(format!("{file} uses crate::{name}: name its module")),
+                Some(place) if place > own => complaints
+                    .push(format!("{file} uses `{name}`, which is declared after `{module}`")),
                 Some(_) => {}
             }
         }
     }
+    complaints
+}
+
+#[test]
+fn modules_are_in_dependency_order() {
+    let complaints: Vec<String> =
+        ["raft-core/src", "raft-sim/src"].into_iter().flat_map(out_of_order).collect();
     report(
-        "`mod` lines in raft-core/src/lib.rs are in dependency order, and nobody imports downward",
+        "`mod` lines in lib.rs are in dependency order, and nobody imports downward",
         &complaints,
     );
 }
@@ -342,4 +357,53 @@ fn invariants_are_numbered_in_the_document_and_in_the_code() {
         "docs/INVARIANTS.md names no invariant: write them as its numbers"
     );
     report("every invariant is stated once and checked somewhere", &complaints);
+}
+
+/// The patches that the table of results in `docs/MUTANTS.md` links to, each with the mutant's name; and
+/// rows that link to none.
+fn mutants_listed(document: &str) -> (BTreeMap<&str, &str>, Vec<&str>) {
+    let (_, table) = document.split_once("<!-- results").expect("the table has a beginning");
+    let (table, _) = table.split_once("<!-- end of results").expect("the table has an end");
+    let (mut listed, mut unlinked) = (BTreeMap::new(), Vec::new());
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    for row in rows {
+        let cell = row.trim_start_matches("| [").split_once(" |").map_or(row, |(cell, _)| cell);
+        match cell.trim_end_matches(')').split_once("](../tests/mutants/") {
+            Some((name, patch)) => drop(listed.insert(patch, name)),
+            None => unlinked.push(row),
+        }
+    }
+    (listed, unlinked)
+}
+
+#[test]
+fn every_mutant_has_a_patch_and_a_row() {
+    let document =
+        fs::read_to_string(root().join("docs/MUTANTS.md")).expect("docs/MUTANTS.md exists");
+    let (listed, unlinked) = mutants_listed(&document);
+    let folder = fs::read_dir(root().join("tests/mutants")).expect("the folder of mutants exists");
+    let names = folder.map(|entry| entry.expect("the entry is readable").file_name());
+    let patches: BTreeSet<String> = names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.ends_with(".patch"))
+        .collect();
+    assert!(patches.len() > 10, "only {} patches were found: the scan is broken", patches.len());
+
+    let mut complaints: Vec<String> =
+        unlinked.iter().map(|row| format!("this row links to no patch: {row}")).collect();
+    for (patch, name) in &listed {
+        if !patches.contains(*patch) {
+            complaints.push(format!("docs/MUTANTS.md lists {name}, but there is no {patch}"));
+        }
+        if patch.split('-').next() != Some(name) {
+            complaints.push(format!("docs/MUTANTS.md calls {patch} {name}"));
+        }
+    }
+    let missing = patches.iter().filter(|patch| !listed.contains_key(patch.as_str()));
+    complaints.extend(missing.map(|patch| format!("{patch} has no row in docs/MUTANTS.md")));
+    report(
+        "every patch in tests/mutants has a row in docs/MUTANTS.md, and every row a patch; \
+         `cargo run --release -p raft-mutants` writes the table anew",
+        &complaints,
+    );
 }

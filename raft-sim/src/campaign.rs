@@ -1,7 +1,8 @@
 //! Many seeds, one after another on several threads, and what they showed together.
 //!
 //! Invariants: what a [`Summary`] says of runs does not depend on the number of threads, since verdicts
-//! are taken in the order of seeds; a panic, an exhausted event budget or an endless run fails its own
+//! are taken in the order of seeds; a failure is told ([`News::Failed`]) as soon as its own run has ended,
+//! whatever else still runs; a panic, an exhausted event budget or an endless run fails its own
 //! seed and no other. Only times and where a time budget fell differ between two runs of a campaign.
 
 mod panics;
@@ -12,6 +13,7 @@ mod source;
 mod summary;
 mod wall;
 
+use std::cell::RefCell;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::thread;
@@ -23,13 +25,15 @@ use crate::raft::Raft;
 
 pub use run::{Failure, Guarded, replay, run_guarded};
 pub use seeds::{SeedRequest, Seeds, SeedsError, Shard, ShardError};
-pub use summary::{Completion, Group, Medians, Slowest, Summary};
+pub use summary::{
+    BUSY_RUNS, COMMON, COMMON_RUNS, Completion, Group, Medians, Slowest, Summary, TELLING_RUNS,
+};
 
 pub(crate) use panics::catch;
-pub(crate) use source::plan_from;
+pub(crate) use source::Source;
 pub(crate) use wall::now;
 
-use pool::{Appetite, Ended, Finished, Work};
+use pool::{Appetite, Ended, Work};
 use summary::Tally;
 
 /// What is to be run.
@@ -62,6 +66,16 @@ pub struct Progress {
     pub planned: u64,
 }
 
+/// What a campaign tells while it runs.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// How far it has come: told now and then.
+    Progress(Progress),
+    /// A run has failed. Told as soon as it has ended, so not in the order of seeds. A campaign that stops
+    /// for its failures may have told of runs that are no part of its summary any more.
+    Failed(&'a Failure),
+}
+
 /// The longest a seed may take, unless told otherwise. Most take some milliseconds.
 pub const SEED_LIMIT: Duration = Duration::from_secs(60);
 /// How many failures end a campaign, unless told otherwise.
@@ -86,8 +100,8 @@ impl Campaign {
         self.shard.runs(self.seeds)
     }
 
-    /// Runs the campaign, calling `progress` now and then.
-    pub fn run<R, M>(&self, mut progress: impl FnMut(Progress)) -> Summary
+    /// Runs the campaign, telling `listener` what happens meanwhile.
+    pub fn run<R, M>(&self, listener: impl FnMut(News<'_>)) -> Summary
     where
         R: Raft + 'static,
         M: Machine + 'static,
@@ -102,20 +116,28 @@ impl Campaign {
             job: Arc::new(move |seed| run::seed::<R, M>(seed, profile)),
         };
         let started = now();
-        let tally = std::cell::RefCell::new(Tally::default());
-        let take = |finished: Finished<_>| {
+        let tally = RefCell::new(Tally::default());
+        let listener = RefCell::new(listener);
+        let tell = |news: News<'_>| (listener.borrow_mut())(news);
+        let judge = |finished| {
+            let judged = run::judged(finished, self.seed_limit);
+            if let Some(failure) = judged.failure() {
+                tell(News::Failed(&failure));
+            }
+            judged
+        };
+        let take = |judged| {
             let mut tally = tally.borrow_mut();
-            tally.add(run::judged(finished, self.seed_limit));
+            tally.add(judged);
             let enough = tally.failures() >= self.max_failures.get();
             if enough { Appetite::Enough } else { Appetite::More }
         };
         let planned = self.planned();
         let tick = || {
-            let tally = tally.borrow();
-            progress(Progress { runs: tally.runs(), failures: tally.failures(), planned });
+            let (runs, failures) = (tally.borrow().runs(), tally.borrow().failures());
+            tell(News::Progress(Progress { runs, failures, planned }));
         };
-        let ended = pool::run(work, take, tick);
-        let completion = match ended {
+        let completion = match pool::run(work, judge, take, tick) {
             Ended::Exhausted => Completion::AllSeeds,
             Ended::TimeUp => Completion::TimeUp,
             Ended::Enough => Completion::TooManyFailures,

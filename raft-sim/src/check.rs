@@ -7,7 +7,9 @@
 //! The order of calls: `started` after a start; `stepped` after each step and before its effects are
 //! carried out; then `submitted` and `sent` for its effects. `durable` when a write is on disk (its receipt comes
 //! later), or `crashed` with what is left of it. `delivered` just before the receiver is stepped. `applied` after
-//! each entry, commands and others alike. `invoked` before and `answered` after the node is asked.
+//! each entry, commands and others alike. `invoked` when a client asks, `proposed` just before the node is stepped
+//! with what it asked, `answered` for the answer. `malformed` just before a node is stepped with what it must reject.
+//! `restored` for each machine when the run is over, then `finish`.
 
 mod clients;
 mod commit;
@@ -15,10 +17,11 @@ mod contact;
 mod disk;
 mod elections;
 mod ghost;
-pub(crate) mod hash;
 mod leader;
+mod limits;
 mod log;
 mod machines;
+mod malformed;
 mod mirror;
 mod node;
 mod ordered;

@@ -9,8 +9,11 @@
 //! }
 //! ```
 //!
-//! Exit status: 0 when everything held; 1 when something was violated; 2 for bad use, which is told in
-//! one line on standard error before anything is run or written.
+//! Exit status: 0 when everything held; 1 when something was violated or too little was tested; 2 for bad
+//! use, which is told in one line on standard error before anything is run or written.
+//!
+//! Invariant: whatever a name, a file or a machine contains, a message on standard error is one line that
+//! does nothing to a terminal but print.
 
 mod arguments;
 mod bench;
@@ -23,6 +26,7 @@ use std::process::ExitCode;
 
 use crate::machine::Machine;
 use crate::raft::Raft;
+use crate::report::printable;
 
 use arguments::{Action, Parsed};
 
@@ -69,10 +73,14 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
 }
 
 fn refuse(error: &BadUse) -> ExitCode {
-    let line = error.0.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-    // Nobody is left to be told if this fails.
-    drop(writeln!(io::stderr(), "error: {line}"));
+    say(&format!("error: {error}"));
     ExitCode::from(2)
+}
+
+/// Says something on standard error, on one line.
+fn say(line: &str) {
+    // Nobody is left to be told if this fails.
+    drop(writeln!(io::stderr(), "{}", printable(line)));
 }
 
 /// Writes to standard output. A reader that has seen enough is not an error.

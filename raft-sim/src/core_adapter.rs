@@ -1,8 +1,9 @@
 //! `raft-core` under the simulator: every input, effect and message in the simulator's vocabulary.
 
 use raft_core::{
-    AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope, Instant, LogIndex,
-    Membership, Message, Node, NodeId, Persist, Request, Settings, Start, Term, WireVersion, Write,
+    AppendEntries, AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope,
+    Instant, LogIndex, Membership, Message, Node, NodeId, Persist, Request, Settings, Start, Term,
+    WireVersion, Write,
 };
 
 use crate::draw::Draw;
@@ -73,6 +74,14 @@ impl Raft for Node {
         self.max_inflight()
     }
 
+    fn twin(&self) -> Option<Self> {
+        Some(self.clone())
+    }
+
+    fn same_state(&self, other: &Self) -> bool {
+        self.equals_but_for_rejections(other)
+    }
+
     fn invariants(&self) -> Result<(), String> {
         Self::invariants(self).map_err(ToOwned::to_owned)
     }
@@ -115,8 +124,9 @@ const FAR: usize = 1_000_000;
 fn spoil(envelope: &mut Envelope, draw: &mut Draw) {
     let far = |index: LogIndex| index.advanced(FAR);
     match draw.below(10) {
-        0 => envelope.term = Term::ZERO,
-        1 => envelope.term = Term(u64::MAX),
+        // Pre-votes do take place in term 0.
+        0 if !is_of_pre_vote(&envelope.message) => envelope.term = Term::ZERO,
+        0 | 1 => envelope.term = Term(u64::MAX),
         2 => envelope.from = envelope.to,
         3 => envelope.to = NodeId(envelope.to.0 + 100),
         4 => envelope.cluster = ClusterId(envelope.cluster.0 + 1),
@@ -125,12 +135,30 @@ fn spoil(envelope: &mut Envelope, draw: &mut Draw) {
             Message::RequestPreVote { last } | Message::RequestVote { last } => {
                 last.term = Term(envelope.term.0 + 1);
             }
-            Message::AppendEntries(append) => append.previous.term = Term(envelope.term.0 + 1),
+            Message::PreVoteReply { campaign, .. } => *campaign = Term::ZERO,
+            Message::AppendEntries(append) => spoil_append(append, envelope.term, draw),
             Message::AppendReply(AppendReply::Accepted { matched }) => *matched = far(*matched),
             Message::Heartbeat { commit, .. } => *commit = far(*commit),
             _ => envelope.term = Term::ZERO,
         },
     }
+}
+
+/// Lets the terms of the entries fall, or begin later than the message's.
+fn spoil_append(append: &mut AppendEntries, term: Term, draw: &mut Draw) {
+    let mut entries = append.entries.to_vec();
+    let before = entries.iter().rev().nth(1).map_or(append.previous.term, |entry| entry.term);
+    match entries.last_mut() {
+        Some(last) if draw.chance(500_000) => {
+            last.term = Term(before.0.saturating_sub(1));
+            append.entries = entries.into_iter().collect();
+        }
+        _ => append.previous.term = Term(term.0 + 1),
+    }
+}
+
+fn is_of_pre_vote(message: &Message) -> bool {
+    matches!(message, Message::RequestPreVote { .. } | Message::PreVoteReply { .. })
 }
 
 fn says(message: &Message) -> (MessageKind, Claim) {

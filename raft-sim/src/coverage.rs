@@ -59,6 +59,7 @@ situations! {
     OlderTermCommitted, "older-term-committed", 300_000, "Entries of an earlier term were committed through one of the current term.";
     TwoTermsLate, "two-terms-late", 100_000, "A message was delivered at least two terms late.";
     DuplicateDelivered, "duplicate-delivered", 120_000, "A message was delivered twice.";
+    MalformedRejected, "malformed-rejected", 70_000, "A message that no correct peer sends was rejected without a trace.";
     WindowFilled, "window-filled", 120_000, "A leader's window to a peer was full.";
     WindowDrained, "window-drained", 100_000, "A leader's window to a peer was full, then drained by acknowledgements.";
     OversizeEntry, "oversize-entry", 80_000, "An entry larger than a batch may be travelled alone.";
@@ -103,6 +104,8 @@ pub struct Searches {
     pub inconclusive: u64,
     /// States visited in all.
     pub states: u64,
+    /// Histories that were not searched, because what the machine does depends on positions in the log.
+    pub skipped: u64,
 }
 
 impl Searches {
@@ -111,6 +114,7 @@ impl Searches {
         self.searched += other.searched;
         self.inconclusive += other.inconclusive;
         self.states += other.states;
+        self.skipped += other.skipped;
     }
 }
 

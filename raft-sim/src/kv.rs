@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use raft_core::LogPosition;
 
-use crate::check::hash::hash_bytes;
 use crate::draw::Draw;
+use crate::hash::hash_bytes;
 use crate::machine::Machine;
 
 /// How many keys there are.

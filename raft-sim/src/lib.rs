@@ -18,13 +18,14 @@
 
 // In the order of dependence: nobody imports from below.
 pub mod draw;
+mod hash;
 pub mod machine;
 pub mod raft;
 pub mod violation;
 pub mod history;
+pub mod coverage;
 pub mod linearizability;
 pub mod kv;
-pub mod coverage;
 pub mod plan;
 mod fate;
 pub mod check;
@@ -39,5 +40,5 @@ mod testing;
 pub mod command;
 
 pub use draw::Draw;
-pub use machine::Machine;
+pub use machine::{Machine, Positions};
 pub use testing::{Check, check};

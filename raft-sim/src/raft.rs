@@ -53,6 +53,17 @@ pub trait Raft: Sized {
     /// `(messages, bytes)`; zeros elsewhere.
     fn inflight(&self) -> (u64, u64);
 
+    /// A copy of the node, on which a step can be tried. `None` if the adapter can make none: then nobody
+    /// checks what a rejected message leaves behind.
+    fn twin(&self) -> Option<Self> {
+        None
+    }
+
+    /// Whether two twins are in the same state, but for counts of what they have rejected.
+    fn same_state(&self, other: &Self) -> bool {
+        self.view() == other.view()
+    }
+
     /// Checks the implementation's own invariants.
     ///
     /// # Errors
@@ -70,7 +81,8 @@ pub trait Raft: Sized {
     fn facts(message: &Self::Message) -> Facts;
 
     /// A message like this one that no correct peer sends: whoever receives it must reject it and stay as
-    /// it was. `None` if the adapter knows none.
+    /// it was, but may answer one of an earlier term by its own without a further look. `None` if the
+    /// adapter knows none.
     fn malformed(_message: &Self::Message, _draw: &mut Draw) -> Option<Self::Message> {
         None
     }

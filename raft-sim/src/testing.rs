@@ -12,17 +12,16 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::campaign::{self, Campaign, Failure, SeedRequest, Seeds, Summary};
+use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
+use crate::report::printable;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
 
 /// The seeds of a test that names none: a second or two.
 const SEEDS: Range<u64> = 0..200;
-/// A campaign this large in which nothing commits has tested nothing.
-const TELLING_RUNS: u64 = 20;
 /// How many rows of a replay are printed.
 const ROWS: usize = 200;
 
@@ -133,7 +132,7 @@ impl Check {
         if let Some(failure) = summary.failures.first() {
             return Err(self.complaint(&summary, failure));
         }
-        if summary.runs >= TELLING_RUNS && summary.statistics.operations_committed == 0 {
+        if summary.idle() {
             return Err(format!(
                 "{} simulated runs committed nothing, so they proved nothing: look at one with `{}`",
                 summary.runs,
@@ -162,10 +161,12 @@ impl Check {
 
     /// Runs one seed or plan file, and prints what happened.
     fn replay<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
-        let plan = campaign::plan_from(what, self.profile)
-            .map_err(|reason| format!("RAFT_SIM_REPLAY: {reason}"))?;
+        let source: Result<Source, String> = what.parse();
+        let plan = source
+            .and_then(|source| source.plan(self.profile, None))
+            .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(plan.node_ids());
-        let guarded = campaign::replay::<R, M, _>(plan, recorder);
+        let guarded = campaign::replay::<R, M, _>(plan, recorder, SEED_LIMIT);
         let mut timeline =
             timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let verdict = guarded.verdict;
@@ -226,6 +227,7 @@ fn keep_plan(seed: u64, profile: Profile) -> Option<PathBuf> {
 fn sentence(violation: &Violation) -> String {
     let Violation { property, at, witness, .. } = violation;
     let at = crate::timeline::seconds(*at);
+    let witness = printable(witness);
     format!("{} at {at} s of simulated time: {witness}\n({})", property.name(), property.explain())
 }
 

@@ -67,9 +67,9 @@ properties! {
     NonVoterCampaign, "non-voter-campaign",
         "Only a voter of the latest membership, or of the one before while that is uncommitted, stands for election (thesis §4.2.2).";
     DigestsAgree, "digests-agree",
-        "State machines that have applied the same entries are in the same state and gave the same outputs (paper §2).";
+        "State machines that have applied the same entries are in the same state and gave the same outputs, and a snapshot restores the state (paper §2, §7).";
     BoundedMemory, "bounded-memory",
-        "A leader keeps within the configured window and batch sizes towards every peer (thesis §10.2.1).";
+        "A node keeps within its limits: a leader's windows and batches towards every peer, uncommitted bytes, bytes that the disk lacks, pending requests (thesis §10.2.1).";
     WriteLane, "write-lane",
         "A node has one write outstanding at a time, and each continues the log on disk without a gap (thesis §3.8).";
     OneReply, "one-reply",
@@ -86,6 +86,8 @@ properties! {
         "Once the network heals and a majority is up, elections, requests and convergence finish within a bound (paper §5.6).";
     SteadyProgress, "steady-progress",
         "Under a lasting cut of one link or one direction the cluster commits steadily and seldom changes its leader (thesis §4.2.3, §9.6).";
+    RejectedUnchanged, "rejected-unchanged",
+        "A message that no correct peer sends is rejected, and leaves its receiver as it was.";
     Invariant, "invariant",
         "The implementation's own invariants hold after every step.";
     MachineInvariant, "machine-invariant",

@@ -19,7 +19,7 @@ mod network;
 mod phases;
 mod queue;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 
 use raft_core::{Instant, Membership, NodeId};
@@ -273,7 +273,9 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
 
     /// Ends the run: what only the whole of it can show is checked now.
     fn end(&mut self, result: Checked) -> RunState {
-        let result = result.and_then(|()| self.checks.finish(Instant(self.now)));
+        let result = result
+            .and_then(|()| self.check_snapshots())
+            .and_then(|()| self.checks.finish(Instant(self.now)));
         if let Err(violation) = result {
             self.tell(TraceEvent::Violated { violation: &violation });
             self.digest.add(violation.property as u64);
@@ -294,6 +296,11 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         }
         self.stage = Stage::Over;
         RunState::Ended
+    }
+
+    fn check_snapshots(&mut self) -> Checked {
+        let at = Instant(self.now);
+        self.hosts.iter().try_for_each(|host| self.checks.restored(at, host.id, &host.machine))
     }
 
     fn tell(&mut self, event: TraceEvent<'_>) {

@@ -4,7 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// A directory of a test's own, removed at its end.
 struct Room {
@@ -22,19 +24,28 @@ impl Room {
         Self { path }
     }
 
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_raft-sim"));
+        command.args(words).current_dir(&self.path).stdin(Stdio::null());
+        command
+    }
+
     fn run(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_raft-sim"))
-            .args(line.split_whitespace())
-            .current_dir(&self.path)
-            .output()
-            .expect("the command starts")
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.command(&words).output().expect("the command starts")
     }
 
     /// Runs the command and expects it to refuse, in one line that contains all of `named`, and to write
     /// nothing.
     fn refused(&self, line: &str, named: &[&str]) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.refused_words(&words, named);
+    }
+
+    fn refused_words(&self, words: &[&str], named: &[&str]) {
+        let line = words.join(" ");
         let before = self.contents();
-        let output = self.run(line);
+        let output = self.command(words).output().expect("the command starts");
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "`{line}`: {message}");
         assert!(
@@ -44,6 +55,7 @@ impl Room {
         );
         assert_eq!(message.lines().count(), 1, "`{line}` says {message:?}");
         assert!(message.starts_with("error: "), "`{line}` says {message:?}");
+        assert!(!message.trim_end().contains(char::is_control), "`{line}` says {message:?}");
         for name in named {
             assert!(message.contains(name), "`{line}` does not name {name:?}: {message:?}");
         }
@@ -79,6 +91,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
+}
+
 /// Flags and actions that do not exist are named, and a similar one is suggested.
 #[test]
 fn unknown_flags_are_refused() {
@@ -104,6 +120,7 @@ fn impossible_numbers_are_refused() {
     room.refused("run --seeds 99999999999999999999", &["99999999999999999999"]);
     room.refused("run --shard 5/4", &["5/4"]);
     room.refused("run --seeds 2 --shard 4/4", &["4/4", "no seed"]);
+    room.refused("run --seeds fresh:8 --shard 1/4", &["fresh:", "1/4", "--seeds A..B"]);
     room.refused("run --jobs 0", &["--jobs", "1 to 1024"]);
     room.refused("run --time soon", &["soon"]);
     room.refused("run --time 0s", &["0s"]);
@@ -154,6 +171,136 @@ fn unwritable_outputs_are_refused() {
     room.refused("bench --json nowhere/bench.json", &["--json", "nowhere"]);
 }
 
+/// Two outputs to one place would be neither: not to standard output, not to a file.
+#[test]
+fn one_place_for_two_outputs_is_refused() {
+    let room = Room::new("places");
+    room.refused("run --seeds 1 --json - --summary -", &["--json", "--summary", "standard output"]);
+    room.refused("run --seeds 1 --junit - --summary -", &["--junit", "--summary"]);
+    room.refused("run --seeds 1 --json - --junit -", &["--json", "--junit"]);
+    room.refused("run --seeds 1 --json a --junit a", &["--json", "--junit", "`a`"]);
+}
+
+/// Each report alone can go to standard output, which then holds nothing else, and no file is made.
+#[test]
+fn every_report_can_go_to_standard_output() {
+    let room = Room::new("stdout");
+    for (option, opening) in
+        [("--json", "{"), ("--junit", "<?xml"), ("--summary", "### Simulation")]
+    {
+        let output = room.run(&format!("run --seeds 2 {option} -"));
+        let (said, told) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{option}: {told}");
+        assert!(said.starts_with(opening), "{option}: {said}");
+        assert!(!said.contains("Campaign of seeds"), "{option}: {said}");
+        assert!(
+            told.contains("Campaign of seeds") && told.contains("\nclean: "),
+            "{option}: {told}"
+        );
+    }
+    assert_eq!(room.contents(), Vec::<PathBuf>::new());
+}
+
+/// A base may be drawn for all the machines that share a campaign, but not by each.
+#[test]
+fn a_fresh_base_is_printed() {
+    let room = Room::new("fresh");
+    let output = room.run("run --seeds fresh:1 --shard 1/1");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    let (first, end) = told
+        .strip_prefix("seeds ")
+        .and_then(|rest| rest.strip_suffix(" (drawn afresh)\n")?.split_once(".."))
+        .unwrap_or_else(|| panic!("the base is not printed: {told}"));
+    let number = |text: &str| text.parse::<u64>().expect("the base is a number");
+    assert_eq!(number(first) + 1, number(end));
+    let again = room.run(&format!("run --seeds {first}..{end}"));
+    assert_eq!(again.status.code(), Some(0), "what is printed can be given");
+}
+
+/// Names and files can hold anything; what is said of them is one line that does not steer a terminal.
+#[test]
+fn control_characters_are_printed_escaped() {
+    let room = Room::new("control");
+    room.put("torn.json", "{\"version\": 1, \"\u{7f}seed\u{9b}31m\": 1}");
+    room.refused("replay torn.json", &["\\u{7f}seed\\u{9b}31m"]);
+    let name = "no\r\u{1b}[31m\nx";
+    let shown = "no\\r\\u{1b}[31m\\nx";
+    room.refused_words(&["replay", name], &[shown]);
+    room.refused_words(&["run", "--profile", name], &[shown]);
+    room.refused_words(&["run", "--json", &format!("{name}/a")], &[shown]);
+    room.refused_words(&["run", "--seeds", "a\rb"], &["a\\rb"]);
+    room.refused_words(&["replay", "1", "--format", "a\rb"], &["a\\rb"]);
+}
+
+/// A campaign that is killed leaves the plans of the runs that have failed by then. Here every run fails,
+/// since none ends within its millisecond.
+#[test]
+fn a_killed_campaign_leaves_its_plans() {
+    let room = Room::new("killed");
+    let line = "run --time 10m --jobs 1 --seed-time 1ms --max-failures 1000000 --failures plans";
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut command = room.command(&words);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut campaign = command.spawn().expect("the command starts");
+    let plans = room.path.join("plans");
+    let count = || fs::read_dir(&plans).map_or(0, Iterator::count);
+    // Two, so that one has been written to its end.
+    for _ in 0..6_000 {
+        if count() >= 2 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let ended = campaign.try_wait().expect("it can be asked");
+    campaign.kill().expect("it can be killed");
+    campaign.wait().expect("it ends");
+    assert_eq!(ended, None, "the campaign was still running");
+    assert!(count() >= 2, "plans were written meanwhile");
+    let replayed = room.run("replay plans/default-0.json --rows 1");
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stderr));
+}
+
+/// What fails for its time is replayed under the limit that it failed.
+#[test]
+fn a_replay_has_the_time_of_its_campaign() {
+    let room = Room::new("time");
+    let output = room.run("run --seeds 5..6 --seed-time 1ms --json -");
+    assert_eq!(output.status.code(), Some(1));
+    let summary = json(&output.stdout);
+    let failure = &summary["failures"][0];
+    assert_eq!(failure["violation"]["property"], "time-limit");
+    let plan = Path::new("raft-sim-failures").join("default-5.json");
+    assert_eq!(failure["plan"].as_str(), plan.to_str());
+    assert_eq!(summary["seed_limit_ms"], 1);
+    let line = failure["replay"].as_str().expect("there is a line");
+    let (_, arguments) = line.split_once(" -- ").expect("cargo runs it");
+    assert!(arguments.ends_with(" --seed-time 1ms"), "{arguments}");
+    for what in [arguments, "replay raft-sim-failures/default-5.json --seed-time 1ms"] {
+        let replayed = room.run(&format!("{what} --format json"));
+        assert_eq!(replayed.status.code(), Some(1), "{what}");
+        let replayed = json(&replayed.stdout);
+        assert_eq!(replayed["violation"]["property"], "time-limit", "{what}");
+        assert_eq!(replayed["violation"]["witness"], failure["violation"]["witness"], "{what}");
+    }
+}
+
+/// A single measured run is told as JSON too, to a file and to standard output.
+#[test]
+fn one_measured_run_can_be_json() {
+    let room = Room::new("bench");
+    let shown = room.run("bench --events 2000 --json -");
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+    let document = json(&shown.stdout);
+    assert_eq!(document["events"], 2_000);
+    assert!(document["messages_delivered"].as_u64() > Some(0), "{document}");
+    let written = room.run("bench --events 2000 --json bench.json");
+    assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+    assert!(text(&written.stdout).starts_with("2000 events, "), "{}", text(&written.stdout));
+    let file = fs::read(room.path.join("bench.json")).expect("the file is written");
+    assert_eq!(json(&file)["messages_delivered"], document["messages_delivered"]);
+}
+
 /// Help and version are no errors.
 #[test]
 fn help_is_no_error() {
@@ -182,14 +329,28 @@ fn a_small_campaign_is_clean() {
     assert_eq!(room.contents().len(), 3, "only what was asked for is written");
 }
 
+/// The built-in machine draws commands larger than a batch may be: that no campaign is judged by it for
+/// machines of one's own is no licence for this one.
+#[test]
+fn the_built_in_load_has_oversize_entries() {
+    let room = Room::new("oversize");
+    let summary = json(&room.run("run --seeds 0..120 --json -").stdout);
+    let coverage = summary["coverage"].as_array().expect("there is a scorecard");
+    let score = coverage
+        .iter()
+        .find(|score| score["situation"] == "oversize-entry")
+        .expect("it is on the scorecard");
+    assert!(score["demanded"].as_u64() > Some(0), "{score}");
+    assert!(score["seeds"].as_u64() >= score["demanded"].as_u64(), "{score}");
+}
+
 /// The same seed has the same digest in a campaign of one thread and of two, and in two replays.
 #[test]
 fn digests_do_not_depend_on_threads() {
     let room = Room::new("digests");
     let digest = |line: &str| {
         let output = room.run(line);
-        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
-        json["digest"].as_str().expect("there is a digest").to_owned()
+        json(&output.stdout)["digest"].as_str().expect("there is a digest").to_owned()
     };
     let one = digest("run --seeds 0..6 --jobs 1 --json -");
     assert_eq!(one, digest("run --seeds 0..6 --jobs 2 --json -"));

@@ -1,8 +1,9 @@
-//! Runs seeds on several threads and hands the results back in the order of the seeds.
+//! Runs seeds on several threads, judges each result as it arrives, and hands the judgements back in the
+//! order of the seeds.
 //!
-//! Invariants: tasks are taken in order and each is taken once; results are handed over in the order of
-//! tasks whatever the number of threads, so what is made of them does not depend on it. A run over its
-//! time limit cannot be stopped, so it is left behind: its result is made up by the caller, its thread is
+//! Invariants: tasks are begun in order and each is begun once; judgements are handed over in the order of
+//! tasks whatever the number of threads, so what is made of them does not depend on it; no result waits
+//! for another run before it is judged. A run over its time limit cannot be stopped, so it is left behind: its result is made up by the caller, its thread is
 //! replaced and dies with the process, and whatever it still brings is thrown away.
 
 use std::collections::BTreeMap;
@@ -62,7 +63,8 @@ struct State<T> {
     next: u64,
     closed: bool,
     running: BTreeMap<u64, Running>,
-    done: BTreeMap<u64, Finished<T>>,
+    /// Results with their tasks, in the order in which they came.
+    arrived: Vec<(u64, Finished<T>)>,
 }
 
 struct Shared<T> {
@@ -74,19 +76,22 @@ struct Shared<T> {
 /// How often the caller's thread looks for overdue runs.
 const PATROL: Duration = Duration::from_millis(50);
 
-/// Runs everything, giving each result to `take` in the order of seeds, and calling `tick` now and then.
-pub(crate) fn run<T: Send + 'static>(
+/// Runs everything. Each result is given to `judge` as soon as it is there, and what that makes of it to
+/// `take` in the order of seeds; `tick` is called now and then.
+pub(crate) fn run<T: Send + 'static, J>(
     work: Work<T>,
-    mut take: impl FnMut(Finished<T>) -> Appetite,
+    mut judge: impl FnMut(Finished<T>) -> J,
+    mut take: impl FnMut(J) -> Appetite,
     mut tick: impl FnMut(),
 ) -> Ended {
     let started = wall::now();
     let threads = work.threads.get();
-    let state = State { next: 0, closed: false, running: BTreeMap::new(), done: BTreeMap::new() };
+    let state = State { next: 0, closed: false, running: BTreeMap::new(), arrived: Vec::new() };
     let shared = Arc::new(Shared { work, state: Mutex::new(state), changed: Condvar::new() });
     for _ in 0..threads {
         spawn(&shared);
     }
+    let mut judged = BTreeMap::new();
     let mut handed = 0;
     let mut ended = Ended::Exhausted;
     loop {
@@ -98,21 +103,23 @@ pub(crate) fn run<T: Send + 'static>(
             }
         }
         give_up_overdue(&shared, &mut state);
-        while let Some(finished) = state.done.remove(&handed) {
-            drop(state);
+        let arrived = std::mem::take(&mut state.arrived);
+        let nothing_left = state.closed || shared.seed(state.next).is_none();
+        let idle = nothing_left && state.running.is_empty();
+        drop(state);
+        judged.extend(arrived.into_iter().map(|(task, finished)| (task, judge(finished))));
+        while let Some(judgement) = judged.remove(&handed) {
             handed += 1;
-            if take(finished) == Appetite::Enough {
+            if take(judgement) == Appetite::Enough {
                 shared.lock().closed = true;
                 return Ended::Enough;
             }
-            state = shared.lock();
         }
-        let nothing_left = state.closed || shared.seed(state.next).is_none();
-        if nothing_left && state.running.is_empty() && state.done.is_empty() {
+        if idle {
+            debug_assert!(judged.is_empty(), "every task before the last has been judged");
             return ended;
         }
-        let waited = shared.changed.wait_timeout(state, PATROL);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        shared.wait();
         tick();
     }
 }
@@ -124,6 +131,15 @@ impl<T> Shared<T> {
 
     fn seed(&self, task: u64) -> Option<u64> {
         self.work.shard.seed(self.work.seeds, task)
+    }
+
+    /// Waits for a result, or until it is time to look for overdue runs.
+    fn wait(&self) {
+        let state = self.lock();
+        if state.arrived.is_empty() {
+            let waited = self.changed.wait_timeout(state, PATROL);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// The next task, marked as running.
@@ -145,7 +161,8 @@ impl<T> Shared<T> {
         let Some(Running { seed, since }) = state.running.remove(&task) else {
             return Appetite::Enough;
         };
-        state.done.insert(task, Finished { seed, elapsed: since.elapsed(), result: Some(result) });
+        let finished = Finished { seed, elapsed: since.elapsed(), result: Some(result) };
+        state.arrived.push((task, finished));
         drop(state);
         self.changed.notify_one();
         Appetite::More
@@ -176,7 +193,7 @@ fn give_up_overdue<T: Send + 'static>(shared: &Arc<Shared<T>>, state: &mut State
         .collect();
     for task in overdue {
         if let Some(Running { seed, since }) = state.running.remove(&task) {
-            state.done.insert(task, Finished { seed, elapsed: since.elapsed(), result: None });
+            state.arrived.push((task, Finished { seed, elapsed: since.elapsed(), result: None }));
             spawn(shared);
         }
     }
@@ -184,6 +201,8 @@ fn give_up_overdue<T: Send + 'static>(shared: &Arc<Shared<T>>, state: &mut State
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn work(
@@ -206,6 +225,10 @@ mod tests {
         seed * 10
     }
 
+    fn as_it_is(finished: Finished<u64>) -> Finished<u64> {
+        finished
+    }
+
     /// Results come in the order of seeds however many threads there are.
     #[test]
     fn results_come_in_order() {
@@ -215,10 +238,36 @@ mod tests {
                 seen.push((finished.seed, finished.result));
                 Appetite::More
             };
-            assert_eq!(run(work(40, threads, uneven), take, || ()), Ended::Exhausted);
+            assert_eq!(run(work(40, threads, uneven), as_it_is, take, || ()), Ended::Exhausted);
             let expected: Vec<_> = (0..40).map(|seed| (seed, Some(seed * 10))).collect();
             assert_eq!(seen, expected);
         }
+    }
+
+    /// A result is judged while an earlier seed still runs: here the first seed ends only when the second
+    /// has been judged.
+    #[test]
+    fn no_result_waits_for_an_earlier_one() {
+        let second_judged = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&second_judged);
+        let job = move |seed| {
+            while seed == 0 && !seen.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            seed
+        };
+        let judge = |finished: Finished<u64>| {
+            second_judged.fetch_or(finished.seed == 1, Ordering::SeqCst);
+            finished.result
+        };
+        let mut taken = Vec::new();
+        let take = |result| {
+            taken.push(result);
+            Appetite::More
+        };
+        let work = Work { limit: Duration::from_secs(10), ..work(2, 2, job) };
+        assert_eq!(run(work, judge, take, || ()), Ended::Exhausted);
+        assert_eq!(taken, [Some(0), Some(1)], "the first was not given up");
     }
 
     /// Who has had enough gets nothing more.
@@ -229,7 +278,7 @@ mod tests {
             seen.push(finished.seed);
             if seen.len() == 7 { Appetite::Enough } else { Appetite::More }
         };
-        assert_eq!(run(work(40, 3, uneven), take, || ()), Ended::Enough);
+        assert_eq!(run(work(40, 3, uneven), as_it_is, take, || ()), Ended::Enough);
         assert_eq!(seen, (0..7).collect::<Vec<u64>>());
     }
 
@@ -254,7 +303,7 @@ mod tests {
             Appetite::More
         };
         let work = Work { limit: Duration::from_millis(100), ..work(20, 1, endless) };
-        assert_eq!(run(work, take, || ()), Ended::Exhausted);
+        assert_eq!(run(work, as_it_is, take, || ()), Ended::Exhausted);
         assert_eq!((given_up, count), (vec![3], 20));
     }
 
@@ -266,12 +315,12 @@ mod tests {
             seed
         };
         let mut count = 0_u64;
-        let take = |_| {
+        let take = |_: Finished<u64>| {
             count += 1;
             Appetite::More
         };
         let work = Work { budget: Some(Duration::from_millis(100)), ..work(1_000_000, 2, slow) };
-        assert_eq!(run(work, take, || ()), Ended::TimeUp);
+        assert_eq!(run(work, as_it_is, take, || ()), Ended::TimeUp);
         assert!(count > 0 && count < 1_000, "{count}");
     }
 }

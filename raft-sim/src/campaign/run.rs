@@ -48,6 +48,16 @@ pub(super) struct Judged {
     pub(super) elapsed: Duration,
 }
 
+impl Judged {
+    /// The failure, if it is one.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let Guarded { verdict, cause } = &self.guarded;
+        let violation = verdict.violation.clone()?;
+        let cause = cause.clone().unwrap_or_default();
+        Some(Failure { seed: verdict.seed, digest: verdict.digest, violation, cause })
+    }
+}
+
 /// Runs the plan of a seed.
 pub(super) fn seed<R: Raft, M: Machine>(seed: u64, profile: Profile) -> Guarded {
     match panics::catch(|| Plan::generate(seed, profile)) {
@@ -69,15 +79,13 @@ pub fn run_guarded<R: Raft, M: Machine>(plan: &Plan) -> Guarded {
     }
 }
 
-/// How long a replay may take on the wall clock before it is given up.
-const REPLAY_LIMIT: Duration = Duration::from_secs(120);
-
 /// Runs a plan and tells `trace` everything that happens in it. A panic becomes a violation, after
-/// `trace` has been told what went before.
+/// `trace` has been told what went before, and so does a run that takes longer than `limit` on the wall
+/// clock, as in a [`Campaign`](super::Campaign) with that limit.
 ///
 /// The run has a thread of its own, so that one that does not return can be given up; it then goes on
 /// telling `trace`, which had better be looked at through something shared.
-pub fn replay<R, M, T>(plan: Plan, trace: T) -> Guarded
+pub fn replay<R, M, T>(plan: Plan, trace: T, limit: Duration) -> Guarded
 where
     R: Raft + 'static,
     M: Machine + 'static,
@@ -89,12 +97,12 @@ where
         // Nobody listens any more when the run was given up.
         drop(sender.send(watched::<R, M, T>(&plan, trace)));
     });
-    match receiver.recv_timeout(REPLAY_LIMIT) {
+    match receiver.recv_timeout(limit) {
         Ok(guarded) => {
             drop(run.join());
             guarded
         }
-        Err(_) => overdue(seed, REPLAY_LIMIT),
+        Err(_) => overdue(seed, limit),
     }
 }
 

@@ -1,26 +1,71 @@
 //! Where a single run's plan comes from: a seed, or a file.
+//!
+//! This is the one place that decides what is a seed: a text of digits alone. A file with such a name is
+//! called by a path (`./17`).
 
+use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use crate::plan::{Plan, Profile};
+use crate::plan::{GENERATOR_VERSION, Plan, Profile};
 
 /// The largest plan file that is read. Real ones are some kilobytes.
 const PLAN_BYTES: u64 = 64 << 20;
 
-/// The plan of a seed, if `what` is a number, or else of the file with that name.
-///
-/// # Errors
-/// What is wrong with it, in one sentence.
-pub(crate) fn plan_from(what: &str, profile: Profile) -> Result<Plan, String> {
-    if !what.is_empty() && what.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seed = what
-            .parse()
-            .map_err(|_| format!("`{what}` is not a seed: the largest is 18446744073709551615"))?;
-        return Ok(Plan::generate(seed, profile));
+/// What a single run is named by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A seed, from which a plan is generated.
+    Seed(u64),
+    /// A file that holds a plan.
+    File(PathBuf),
+}
+
+impl Source {
+    /// The plan that is meant. `generator` is the version of the plan generator that a seed was found
+    /// with, where that is known; a plan file means the same whatever would generate it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one sentence.
+    pub(crate) fn plan(&self, profile: Profile, generator: Option<u32>) -> Result<Plan, String> {
+        match self {
+            Self::Seed(seed) => {
+                if let Some(version) = generator.filter(|version| *version != GENERATOR_VERSION) {
+                    return Err(format!(
+                        "seeds of plan generator {version} mean nothing to this build, whose generator is \
+                         {GENERATOR_VERSION}: replay the plan file of the failing run, or build the version \
+                         that found it"
+                    ));
+                }
+                Ok(Plan::generate(*seed, profile))
+            }
+            Self::File(path) => read(path)
+                .map_err(|reason| format!("the plan file `{self}` cannot be used: {reason}")),
+        }
     }
-    read(Path::new(what))
-        .map_err(|reason| format!("the plan file `{what}` cannot be used: {reason}"))
+}
+
+impl FromStr for Source {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        text.parse()
+            .map(Self::Seed)
+            .map_err(|_| format!("`{text}` is not a seed: the largest is {}", u64::MAX))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seed(seed) => write!(f, "{seed}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<Plan, String> {
@@ -35,4 +80,36 @@ fn read(path: &Path) -> Result<Plan, String> {
     let text =
         String::from_utf8(bytes).map_err(|_| "it is not text, so it is no plan".to_owned())?;
     Plan::from_json(&text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digits are a seed, and anything else is a file.
+    #[test]
+    fn digits_are_a_seed() {
+        let file = |name: &str| Ok(Source::File(PathBuf::from(name)));
+        assert_eq!("17".parse(), Ok(Source::Seed(17)));
+        assert_eq!("018446744073709551615".parse(), Ok(Source::Seed(u64::MAX)));
+        for name in ["./17", "17.json", "-1", "+1", "0x11", "", " 17", "\u{661}"] {
+            assert_eq!(name.parse(), file(name), "{name}");
+        }
+        let message = "18446744073709551616".parse::<Source>().expect_err("too large");
+        assert!(message.contains("the largest is 18446744073709551615"), "{message}");
+    }
+
+    /// Another generator's seed is refused; a file is read whatever generated it.
+    #[test]
+    fn only_seeds_have_a_generator() {
+        let plan = |source: Source, generator| source.plan(Profile::Default, generator);
+        let current = plan(Source::Seed(3), Some(GENERATOR_VERSION));
+        assert_eq!(current, Ok(Plan::generate(3, Profile::Default)));
+        assert_eq!(plan(Source::Seed(3), None), current);
+        let other = Some(GENERATOR_VERSION + 1);
+        let message = plan(Source::Seed(3), other).expect_err("another generator");
+        assert!(message.contains("plan generator"), "{message}");
+        let message = plan(Source::File("nothing.json".into()), other).expect_err("no such file");
+        assert!(message.contains("`nothing.json` cannot be used"), "{message}");
+    }
 }

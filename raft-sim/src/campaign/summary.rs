@@ -7,11 +7,21 @@ use serde::Serialize;
 
 use super::run::{Failure, Judged};
 use super::{Campaign, Seeds, Shard};
-use crate::coverage::{Score, Scorecard, Searches};
+use crate::coverage::{Score, Scorecard, Searches, Situation};
 use crate::draw::mix;
 use crate::plan::{GENERATOR_VERSION, Profile};
 use crate::verdict::Statistics;
 use crate::violation::Property;
+
+/// From so many runs on, at least one must have committed something.
+pub const BUSY_RUNS: u64 = 20;
+/// From so many runs on, every common situation must have occurred.
+pub const COMMON_RUNS: u64 = 100;
+/// From so many runs on, every situation must have occurred in its share of them.
+pub const TELLING_RUNS: u64 = 1_000;
+/// A situation is common in a campaign if so many of its runs or more should have met it: with that to
+/// expect, chance hardly ever leaves none.
+pub const COMMON: u64 = 20;
 
 /// Why a campaign ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +46,8 @@ pub struct Summary {
     pub seeds: Seeds,
     /// The share of them.
     pub shard: Shard,
+    /// How long a run could take before it counted as failed, in milliseconds.
+    pub seed_limit_ms: u64,
     /// Why it ended.
     pub completion: Completion,
     /// How many seeds were run.
@@ -112,9 +124,32 @@ impl Summary {
         self.failures.is_empty()
     }
 
+    /// Whether runs enough committed nothing: whatever else they showed, they proved nothing.
+    pub fn idle(&self) -> bool {
+        self.runs >= BUSY_RUNS && self.statistics.operations_committed == 0
+    }
+
     /// The situations that occurred in fewer runs than they should have.
-    pub fn vacuous(&self) -> impl Iterator<Item = &Score> {
+    pub fn too_rare(&self) -> impl Iterator<Item = &Score> {
         self.coverage.iter().filter(|score| score.seeds < score.demanded)
+    }
+
+    /// The situations for which this campaign proved too little: in [`TELLING_RUNS`] or more, those that
+    /// are too rare; in [`COMMON_RUNS`] or more, those that never occurred though [`COMMON`] runs or more
+    /// should have met them; in fewer, none.
+    ///
+    /// Nor are there any under a profile other than the default one: the others leave things out on
+    /// purpose, and the minimum shares are not theirs. And [`Situation::OversizeEntry`] is never among them:
+    /// how large commands are is up to the machine.
+    pub fn vacuous(&self) -> impl Iterator<Item = &Score> {
+        let (runs, profile) = (self.runs, self.profile);
+        self.too_rare().filter(move |score| match runs {
+            _ if profile != Profile::Default => false,
+            _ if score.situation == Situation::OversizeEntry => false,
+            TELLING_RUNS.. => true,
+            COMMON_RUNS..TELLING_RUNS => score.seeds == 0 && score.demanded >= COMMON,
+            _ => false,
+        })
     }
 }
 
@@ -128,6 +163,7 @@ impl Tally {
     }
 
     pub(super) fn add(&mut self, judged: Judged) {
+        self.failures.extend(judged.failure());
         let Judged { guarded, elapsed } = judged;
         let verdict = guarded.verdict;
         let wall_ms = milliseconds(elapsed);
@@ -141,15 +177,6 @@ impl Tally {
         self.faults.push(verdict.statistics.fault_count());
         self.statistics.merge(&verdict.statistics);
         self.scorecard.add(&verdict.coverage);
-        if let Some(violation) = verdict.violation {
-            let cause = guarded.cause.unwrap_or_default();
-            self.failures.push(Failure {
-                seed: verdict.seed,
-                digest: verdict.digest,
-                violation,
-                cause,
-            });
-        }
     }
 
     pub(super) fn finish(
@@ -163,6 +190,7 @@ impl Tally {
             profile: campaign.profile,
             seeds: campaign.seeds,
             shard: campaign.shard,
+            seed_limit_ms: milliseconds(campaign.seed_limit),
             completion,
             runs: self.runs,
             wall_ms: milliseconds(wall),

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use raft_core::{Instant, LogIndex, LogPosition, NodeId, Outcome, Refusal, Role};
 
 use super::ghost::{Content, Effect};
-use super::hash::hash_bytes;
+use super::node::Watched;
 use super::{CheckLevel, Checks, SEARCH_BUDGET};
 use crate::coverage::Situation;
+use crate::hash::hash_bytes;
 use crate::history::{Fate, OpId, Operation, Route};
 use crate::linearizability::{self, Finding};
 use crate::machine::Machine;
@@ -36,16 +37,15 @@ impl<M: Machine> Checks<M> {
         reply: &Outcome,
         output: Option<&Bytes>,
     ) -> Result<(), Violation> {
-        if self.watched(node)?.is_none() {
-            return Ok(());
-        }
+        let Some(place) = self.watched(node)? else { return Ok(()) };
+        self.nodes[place].pending = self.nodes[place].pending.saturating_sub(1);
         let operation = self.history.answer(at, op, node, *reply, output).map_err(|error| {
             Violation::new(Property::OneReply, at, &[node], format!("{error} (now {reply:?})"))
         })?;
         let (route, floor, command) = (operation.route, operation.floor, operation.command.clone());
         match reply {
             Outcome::Done { position } => {
-                self.check_done(at, op, node, *position, &command, output)?;
+                self.check_done(at, op, place, *position, &command, output)?;
                 check_floor(at, op, node, *position, floor)?;
                 if route == Route::Forwarded {
                     self.coverage.note(Situation::ProposalForwarded);
@@ -88,16 +88,18 @@ impl<M: Machine> Checks<M> {
         Err(Violation::new(Property::ClientOrder, at, &[node], witness))
     }
 
-    /// What was done is committed, is what was asked, and gave the output that was told.
+    /// What was done is committed, is what was asked, was done by this node's machine, and gave the output that
+    /// was told.
     fn check_done(
         &mut self,
         at: Instant,
         op: OpId,
-        node: NodeId,
+        place: usize,
         position: LogPosition,
         command: &Bytes,
         output: Option<&Bytes>,
     ) -> Result<(), Violation> {
+        let Watched { id: node, machine, .. } = self.nodes[place];
         let wrong = |property, witness| Err(Violation::new(property, at, &[node], witness));
         let term = self.ghost.log.at(position.index).map(|link| link.term);
         let slot = self.ghost.slot_mut(position.index).filter(|_| term == Some(position.term));
@@ -118,10 +120,15 @@ impl<M: Machine> Checks<M> {
                 format!("{node} told that {op} is done at {position}, as {other} was before");
             return wrong(Property::ClientOrder, witness);
         }
-        let told = output.map(|output| hash_bytes(0, output));
+        let Some(output) = output.filter(|_| position.index <= machine) else {
+            let witness = format!(
+                "{node} told that {op} is done at {position}, but its machine, which has come to {machine}, gave no output"
+            );
+            return wrong(Property::ClientOrder, witness);
+        };
         let gave = slot.effect.and_then(|effect| effect.output);
-        if told.is_some() && gave.is_some() && told != gave {
-            let shown = M::describe(command, output);
+        if gave.is_some_and(|gave| gave != hash_bytes(0, output)) {
+            let shown = M::describe(command, Some(output));
             let witness = format!(
                 "{node} told {op} ({shown}) another output than the machines gave at {position}"
             );

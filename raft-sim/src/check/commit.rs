@@ -113,7 +113,7 @@ impl<M: Machine> Checks<M> {
 }
 
 /// The term that a node led in the step, even if it gave up its office at the end of it.
-fn leading_term(before: &View, after: &View) -> Option<Term> {
+pub(super) fn leading_term(before: &View, after: &View) -> Option<Term> {
     // A leader that met a later term acted as a follower.
     let led = before.role == Role::Leader && before.term == after.term;
     (led || after.role == Role::Leader).then_some(after.term)

@@ -45,6 +45,7 @@ impl<M: Machine> Checks<M> {
         }
         let watched = &mut self.nodes[place];
         (watched.power, watched.outstanding, watched.crashed) = (Power::Off, None, Some(at));
+        watched.pending = 0;
         let running = self.running();
         let loss = match running {
             0 if self.nodes.len() > 1 => Loss::Everyone,

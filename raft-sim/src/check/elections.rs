@@ -134,7 +134,7 @@ mod tests {
     /// Goal: one prefix for each index and term, any number of terms at an index.
     #[test]
     fn an_index_and_a_term_have_one_prefix() {
-        let link = |term, chain| Link { term: Term(term), chain };
+        let link = |term, chain| Link { term: Term(term), chain, bytes: 0 };
         let mut known = KnownEntries::default();
         for (term, chain) in [(1, 10), (2, 20), (4, 40), (3, 30)] {
             assert!(known.matches(LogIndex(1), link(term, chain)));

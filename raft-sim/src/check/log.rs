@@ -3,6 +3,7 @@
 use raft_core::{Instant, LogIndex, LogPosition, Membership, Role};
 
 use super::Checks;
+use super::limits::Intake;
 use super::mirror::Mirror;
 use super::node::Watched;
 use crate::coverage::Situation;
@@ -99,8 +100,9 @@ impl<M: Machine> Checks<M> {
             self.check_truncation(at, place, before, kept)?;
             self.nodes[place].log.truncate(kept);
         }
+        let intake = self.intake(place, before);
         for index in (kept.0 + 1..=view.last.index.0).map(LogIndex) {
-            self.take_entry(at, place, index, raft)?;
+            self.take_entry(at, place, index, intake, raft)?;
         }
         let Watched { id, log, .. } = &self.nodes[place];
         if log.last() != view.last {
@@ -116,9 +118,10 @@ impl<M: Machine> Checks<M> {
         at: Instant,
         place: usize,
         index: LogIndex,
+        intake: Intake,
         raft: &R,
     ) -> Result<(), Violation> {
-        let watched = &mut self.nodes[place];
+        let watched = &self.nodes[place];
         let id = watched.id;
         let wrong =
             |witness: String| Err(Violation::new(Property::LogMatching, at, &[id], witness));
@@ -133,7 +136,8 @@ impl<M: Machine> Checks<M> {
             let term = watched.view.term;
             return wrong(format!("{id} in {term} appended {index}@{} after {before}", entry.term));
         }
-        let link = watched.log.append(entry);
+        self.check_room(at, place, intake, entry)?;
+        let link = self.nodes[place].log.append(entry);
         if self.entries.matches(index, link) {
             return Ok(());
         }

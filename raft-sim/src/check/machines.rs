@@ -5,8 +5,8 @@ use raft_core::{Instant, LogPosition, NodeId};
 
 use super::Checks;
 use super::ghost::Effect;
-use super::hash::hash_bytes;
 use super::node::Watched;
+use crate::hash::hash_bytes;
 use crate::machine::Machine;
 use crate::violation::{Property, Violation};
 
@@ -34,6 +34,23 @@ impl<M: Machine> Checks<M> {
             let witness = format!("{node}'s machine after {position}: {wrong}");
             Violation::new(Property::MachineInvariant, at, &[node], witness)
         })
+    }
+
+    /// The run is over: a machine comes back from its snapshot in the same state.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn restored(&mut self, at: Instant, node: NodeId, machine: &M) -> Result<(), Violation> {
+        if self.watched(node)?.is_none() {
+            return Ok(());
+        }
+        let wrong = match M::restore(&machine.snapshot()) {
+            Ok(restored) if restored.digest() == machine.digest() => return Ok(()),
+            Ok(_) => "gives a machine in another state".to_owned(),
+            Err(reason) => format!("cannot be restored: {reason}"),
+        };
+        let witness = format!("the snapshot of {node}'s machine {wrong}");
+        Err(Violation::new(Property::DigestsAgree, at, &[node], witness))
     }
 
     fn check_order(

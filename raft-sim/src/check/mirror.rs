@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use raft_core::{Entry, LogIndex, LogPosition, Membership, Payload, Term};
 
-use super::hash::chained;
+use crate::hash::chained;
 
 /// What is remembered of an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Link {
     pub(crate) term: Term,
     /// The hash of all entries up to this one.
     pub(crate) chain: u64,
+    /// What all entries up to this one count against budgets of bytes.
+    pub(crate) bytes: u64,
 }
 
 /// A remembered log.
@@ -52,9 +54,19 @@ impl Mirror {
         self.at(index).is_some_and(|link| other.at(index) == Some(link))
     }
 
+    /// What the entries after `index` count against budgets of bytes.
+    pub(crate) fn bytes_after(&self, index: LogIndex) -> u64 {
+        let all = self.links.last().copied().unwrap_or_default().bytes;
+        self.at(index).map_or(0, |link| all - link.bytes)
+    }
+
     pub(crate) fn append(&mut self, entry: &Entry) -> Link {
-        let previous = self.links.last().copied().unwrap_or_default().chain;
-        let link = Link { term: entry.term, chain: chained(previous, entry.term, &entry.payload) };
+        let previous = self.links.last().copied().unwrap_or_default();
+        let link = Link {
+            term: entry.term,
+            chain: chained(previous.chain, entry.term, &entry.payload),
+            bytes: previous.bytes + entry.size(),
+        };
         self.links.push(link);
         if let Payload::Membership(membership) = &entry.payload {
             self.memberships.push((self.last_index(), membership.clone()));

@@ -61,6 +61,8 @@ pub(crate) struct Watched {
     pub(crate) crashed: Option<Instant>,
     /// The write it waits for, until that is durable.
     pub(crate) outstanding: Option<Size>,
+    /// How many requests of this life reached it and were not answered.
+    pub(crate) pending: u64,
     /// Up to here its machine has been given entries.
     pub(crate) machine: LogIndex,
     /// The last term for which it is known to be the leader.
@@ -96,6 +98,7 @@ impl Watched {
             agreed: LogIndex::ZERO,
             crashed: None,
             outstanding: None,
+            pending: 0,
             machine: LogIndex::ZERO,
             led: Term::ZERO,
             inflight: (0, 0),

@@ -3,6 +3,8 @@
 
 mod clients;
 mod disk;
+mod limits;
+mod properties;
 mod safety;
 mod traffic;
 
@@ -20,8 +22,21 @@ use crate::violation::{Property, Violation};
 
 type Checked = Result<(), Violation>;
 
+/// What a fake does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// Nothing.
+    Rejects,
+    /// It believes it.
+    Believes,
+    /// It stays as it was, but answers.
+    Answers,
+}
+
 /// A Raft that does nothing: tests write its state.
+#[derive(Clone)]
 struct Fake {
+    gate: Gate,
     view: View,
     entries: Vec<Entry>,
     membership: Membership,
@@ -33,16 +48,24 @@ impl Raft for Fake {
     type Message = ();
     type Persist = Write;
     type Apply = ();
-    type Effects = ();
+    /// How many messages are to be sent.
+    type Effects = u32;
 
     fn start(_: Settings, _: raft_core::Start, _: Instant) -> Result<Self, String> {
         Err("made by hand".to_owned())
     }
 
-    fn step(&mut self, _: Instant, _: Input<Self>, (): &mut ()) {}
+    fn step(&mut self, _: Instant, input: Input<Self>, effects: &mut u32) {
+        match (input, self.gate) {
+            (Input::Receive(()), Gate::Believes) => self.view.term = Term(9),
+            (Input::Receive(()), Gate::Answers) => *effects += 1,
+            _ => {}
+        }
+    }
 
-    fn pop((): &mut ()) -> Option<Output<Self>> {
-        None
+    fn pop(effects: &mut u32) -> Option<Output<Self>> {
+        *effects = effects.checked_sub(1)?;
+        Some(Output::Send(()))
     }
 
     fn deadline(&self) -> Instant {
@@ -63,6 +86,10 @@ impl Raft for Fake {
 
     fn inflight(&self) -> (u64, u64) {
         self.inflight
+    }
+
+    fn twin(&self) -> Option<Self> {
+        Some(self.clone())
     }
 
     fn invariants(&self) -> Result<(), String> {
@@ -120,11 +147,16 @@ struct Scene {
 
 impl Scene {
     fn new(count: u64) -> Self {
+        Self::with(count, &settings())
+    }
+
+    fn with(count: u64, settings: &Settings) -> Self {
         let ids: Vec<NodeId> = (1..=count).map(NodeId).collect();
         let membership = Membership::of_voters(ids.iter().copied()).expect("there are voters");
-        let checks = Checks::new(&ids, &membership, &settings(), CheckLevel::Full);
+        let checks = Checks::new(&ids, &membership, settings, CheckLevel::Full);
         let fresh = super::node::Watched::new(NodeId(1), 1).view;
         let fake = || Fake {
+            gate: Gate::Rejects,
             view: fresh,
             entries: Vec::new(),
             membership: membership.clone(),
@@ -303,7 +335,11 @@ impl Scene {
 
     /// Three nodes; the first leads term 1, and all hold and have committed a blank and two commands.
     fn settled() -> Self {
-        let mut scene = Self::new(3);
+        Self::settled_with(&settings())
+    }
+
+    fn settled_with(settings: &Settings) -> Self {
+        let mut scene = Self::with(3, settings);
         scene.elect(1, 1, &[2, 3]).expect("a sound election");
         let log = [Entry { term: Term(1), payload: Payload::Blank }, entry(1, "a"), entry(1, "b")];
         for node in 1..=3 {

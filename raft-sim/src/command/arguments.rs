@@ -8,7 +8,16 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use raft_core::{Instant, NodeId};
 
-use crate::campaign::{SeedRequest, Shard};
+use crate::campaign::{SeedRequest, Shard, Source};
+
+/// What is judged when, besides violations.
+const PROOF: &str = "\
+A campaign in which nothing was violated has failed all the same when it proved too little:
+  20 seeds or more     nothing was committed
+  100 seeds or more    a situation on the scorecard never occurred, and its minimum share of these seeds is 20 or more
+  1,000 seeds or more  a situation occurred in fewer seeds than its minimum share
+Situations are judged under the default profile only, and not with --allow-vacuous; oversize-entry never is, since
+how large commands are is up to the state machine.";
 
 /// Runs simulated Raft clusters through partitions, crashes and delays, and checks everything that must
 /// hold.
@@ -16,9 +25,9 @@ use crate::campaign::{SeedRequest, Shard};
 /// Without arguments: a campaign of 2,000 seeds, and what it covered.
 ///
 /// Exit status: 0 when everything held, 1 when something was violated (the last lines say what, and how
-/// to replay it), 2 when the command was used wrongly.
+/// to replay it) or too little was proved, 2 when the command was used wrongly.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = PROOF)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
@@ -30,6 +39,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Runs a campaign of seeds (the default)
+    #[command(after_long_help = PROOF)]
     Run(RunArguments),
     /// Runs one seed or plan file again, and prints what happened
     Replay(ReplayArguments),
@@ -46,7 +56,7 @@ pub(crate) struct RunArguments {
     /// Start no more seeds after this long (90s, 10m); without --seeds, run until then
     #[arg(long, value_name = "TIME", value_parser = wall_time)]
     pub(crate) time: Option<Duration>,
-    /// Run only every Nth seed, from the Ith on: for N machines that share a campaign
+    /// Run only every Nth seed, from the Ith on: for N machines that share a campaign of the same seeds
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     pub(crate) shard: Shard,
     /// How many seeds to run at a time (default: one per core)
@@ -61,18 +71,22 @@ pub(crate) struct RunArguments {
     /// Count a seed as failed when it runs for longer than this
     #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "60s")]
     pub(crate) seed_time: Duration,
-    /// Do not fail when a situation occurred in fewer runs than its minimum
+    /// Do not fail for situations that occurred too rarely or never (they are judged from 100 seeds on)
     #[arg(long)]
     pub(crate) allow_vacuous: bool,
     /// Write the summary as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", help = "Write the failures as a JUnit report")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Write the failures as a JUnit report; `-` is standard output"
+    )]
     pub(crate) junit: Option<PathBuf>,
-    /// Append the summary as Markdown (for a CI job's summary page)
+    /// Append the summary as Markdown (for a CI job's summary page); `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
-    /// Where the plans of failing runs are written
+    /// Where the plans of failing runs are written, each as soon as its run has failed
     #[arg(long, value_name = "DIR", default_value = "raft-sim-failures")]
     pub(crate) failures: PathBuf,
 }
@@ -82,13 +96,16 @@ pub(crate) struct RunArguments {
 pub(crate) struct ReplayArguments {
     /// A seed, or a file with a plan
     #[arg(value_name = "SEED|FILE")]
-    pub(crate) what: String,
+    pub(crate) what: Source,
     /// What kind of plan the seed stands for
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) profile: String,
     /// The version of the plan generator that the seed was found with
     #[arg(long, value_name = "VERSION")]
     pub(crate) generator: Option<u32>,
+    /// Give the run up, as failed, when it takes longer than this
+    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "60s")]
+    pub(crate) seed_time: Duration,
     /// Show only what happened until then, in simulated time (1.5s, 300ms, 1500000)
     #[arg(long, value_name = "TIME", value_parser = simulated_time)]
     pub(crate) until: Option<Instant>,
@@ -233,6 +250,8 @@ fn node(text: &str) -> Result<NodeId, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::{BUSY_RUNS, COMMON, COMMON_RUNS, SEED_LIMIT, TELLING_RUNS};
+    use crate::timeline::grouped;
 
     fn read(line: &str) -> Parsed {
         let words = std::iter::once("raft-sim").chain(line.split_whitespace());
@@ -269,6 +288,7 @@ mod tests {
             ("run --shard 5/4", "5/4"),
             ("replay 1 --format shouted", "shouted"),
             ("replay 1 --until late", "late"),
+            ("replay 1 --seed-time never", "never"),
             ("replay 1 --node 0", "--node"),
         ];
         for (line, named) in cases {
@@ -276,6 +296,31 @@ mod tests {
             assert!(message.contains(named), "{message}");
             assert_eq!(message.lines().count(), 1, "{message}");
         }
+    }
+
+    /// The help says what is judged when, with the numbers that are used.
+    #[test]
+    fn help_says_what_is_judged() {
+        let rows =
+            [(BUSY_RUNS, "nothing"), (COMMON_RUNS, "a situation"), (TELLING_RUNS, "a situation")];
+        for line in ["--help", "run --help"] {
+            let Parsed::Information(help) = read(line) else { panic!("`{line}` is no help") };
+            for (runs, what) in rows {
+                let row = format!("  {:19}  {what}", format!("{} seeds or more", grouped(runs)));
+                assert!(help.contains(&row), "{line} does not say {row:?}: {help}");
+            }
+            assert!(help.contains(&format!("is {COMMON} or more")), "{help}");
+        }
+    }
+
+    /// `run` and `replay` give a seed the same time, the one that a library's campaign gives.
+    #[test]
+    fn a_seed_has_the_same_time_everywhere() {
+        let Parsed::Action(Action::Run(run)) = read("run") else { panic!("it is a run") };
+        let Parsed::Action(Action::Replay(replay)) = read("replay 1") else {
+            panic!("it is a replay")
+        };
+        assert_eq!((run.seed_time, replay.seed_time), (SEED_LIMIT, SEED_LIMIT));
     }
 
     /// Times are read exactly, with every unit.

@@ -6,10 +6,11 @@
 //! made once at the end of a run and whose cost grows differently, is measured apart, on the history of
 //! such a run.
 
+use std::path::Path;
 use std::time::Duration;
 
 use raft_core::Instant;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::BenchArguments;
 use super::{BadUse, Outcome, files, print};
@@ -23,8 +24,7 @@ use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::timeline::grouped;
 use crate::verdict::Verdict;
-use crate::violation::Property;
-use crate::world::{self, NoTrace, Trace, TraceEvent};
+use crate::world::{NoTrace, Trace, TraceEvent, World};
 
 /// How many events a measured run has.
 const EVENTS: u64 = 1_000_000;
@@ -44,13 +44,17 @@ where
     R: Raft + 'static,
     M: Machine + 'static,
 {
-    if let Some(path) = &arguments.json {
-        files::check_writable("--json", path)?;
-    }
+    let json = arguments.json.as_deref();
+    files::check_outputs(&[("--json", json)])?;
     if let Some(events) = arguments.events {
         let run = measure::<R, M>(events.get(), CheckLevel::Full)?;
-        print(&format!("{} events, {} messages delivered\n", run.events, run.delivered))?;
-        return Ok(Outcome::Clean);
+        let text = format!("{} events, {} messages delivered\n", run.events, run.delivered);
+        let document = json!({
+            "events": run.events,
+            "messages_delivered": run.delivered,
+            "microseconds": run.took.as_micros(),
+        });
+        return deliver(json, &text, &document);
     }
     let mut checked = Vec::new();
     let mut unchecked = Vec::new();
@@ -58,7 +62,7 @@ where
         checked.push(measure::<R, M>(EVENTS, CheckLevel::Full)?);
         unchecked.push(measure::<R, M>(EVENTS, CheckLevel::None)?);
     }
-    report(arguments, &checked, &unchecked, &search::<R, M>())
+    report(json, &checked, &unchecked, &search::<R, M>())
 }
 
 /// The search for a linear order, measured once.
@@ -93,29 +97,30 @@ impl Trace for Listener {
 /// Searches the history of a run for a linear order, and measures only that.
 fn search<R: Raft, M: Machine>() -> Searched {
     let mut listener = Listener::default();
-    world::run_with::<R, M, _>(&plan(EVENTS), &mut listener, CheckLevel::None);
+    World::<R, M, _>::new(&plan(), &mut listener, CheckLevel::None).advance(EVENTS);
     let started = now();
     let (_, searches) = linearizability::check::<M>(&listener.history, u64::MAX);
     let took = started.elapsed();
     Searched { operations: listener.history.operations().len() as u64, searches, took }
 }
 
-/// The bench plan, cut off after so many events.
-fn plan(events: u64) -> Plan {
+/// The bench plan, without an end of its own.
+fn plan() -> Plan {
     let mut plan = Plan::generate(0, Profile::Bench);
     plan.heal_at = ENDLESS;
-    plan.limits.events = events;
+    plan.limits.events = u64::MAX;
     plan
 }
 
 fn measure<R: Raft, M: Machine>(events: u64, level: CheckLevel) -> Result<Measured, BadUse> {
-    let plan = plan(events);
+    let plan = plan();
+    let mut trace = NoTrace;
     let started = now();
-    let verdict = world::run_with::<R, M, _>(&plan, &mut NoTrace, level);
+    let mut world = World::<R, M, _>::new(&plan, &mut trace, level);
+    world.advance(events);
     let took = started.elapsed();
-    let Verdict { statistics, violation, .. } = verdict;
-    // Running out of events is how these runs are meant to end.
-    match violation.filter(|violation| violation.property != Property::EventBudget) {
+    let Verdict { statistics, violation, .. } = world.verdict();
+    match violation {
         Some(violation) => {
             Err(BadUse(format!("the bench run is no measure, as it failed: {violation}")))
         }
@@ -137,7 +142,7 @@ fn rate(runs: &[Measured], count: impl Fn(&Measured) -> u64) -> u64 {
 }
 
 fn report(
-    arguments: &BenchArguments,
+    json: Option<&Path>,
     checked: &[Measured],
     unchecked: &[Measured],
     searched: &Searched,
@@ -145,7 +150,7 @@ fn report(
     let with = rate(checked, |run| run.events);
     let without = rate(unchecked, |run| run.events);
     let delivered = rate(checked, |run| run.delivered);
-    let load = plan(EVENTS);
+    let load = plan();
     let ratio = (without * 100).checked_div(with).unwrap_or(0);
     let text = format!(
         "{} nodes, {} clients, key-value load; one core; medians of {} runs of {} events each\n  \
@@ -177,12 +182,16 @@ fn report(
         "search_states": searched.searches.states,
         "search_microseconds": searched.took.as_micros(),
     });
-    if let Some(path) = &arguments.json {
+    deliver(json, &text, &document)
+}
+
+/// Prints the text, or the document where that goes to standard output.
+fn deliver(json: Option<&Path>, text: &str, document: &Value) -> Result<Outcome, BadUse> {
+    if let Some(path) = json {
         files::write(path, &format!("{document:#}\n"))?;
-        if files::is_standard_output(path) {
-            return Ok(Outcome::Clean);
-        }
     }
-    print(&text)?;
+    if !json.is_some_and(files::is_standard_output) {
+        print(text)?;
+    }
     Ok(Outcome::Clean)
 }

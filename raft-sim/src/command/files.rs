@@ -1,4 +1,4 @@
-//! Files and names: what is read and written, and how this program is called again.
+//! Files and names: what is written, and how this program is called again.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{BadUse, print};
+
 /// What the program calls itself in its messages.
 pub(super) fn program_name(program: Option<&OsStr>) -> String {
     let stem = program.and_then(|path| Path::new(path).file_stem());
@@ -35,8 +36,31 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// An option that names a file to write, and the file if it was given.
+pub(super) type Output<'a> = (&'static str, Option<&'a Path>);
+
+/// Refuses files that certainly cannot be written, and one file for two things, before anything is run.
+pub(super) fn check_outputs(outputs: &[Output<'_>]) -> Result<(), BadUse> {
+    let given: Vec<(&str, &Path)> =
+        outputs.iter().filter_map(|(option, path)| Some((*option, (*path)?))).collect();
+    for (place, (option, path)) in given.iter().enumerate() {
+        check_writable(option, path)?;
+        if let Some((other, _)) = given[..place].iter().find(|(_, earlier)| earlier == path) {
+            let shared = if is_standard_output(path) {
+                "standard output".to_owned()
+            } else {
+                format!("`{}`", path.display())
+            };
+            return Err(BadUse(format!(
+                "{other} and {option} are both to be written to {shared}: give each a file of its own"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a path that certainly cannot be written, before anything is run.
-pub(super) fn check_writable(option: &str, path: &Path) -> Result<(), BadUse> {
+fn check_writable(option: &str, path: &Path) -> Result<(), BadUse> {
     if is_standard_output(path) {
         return Ok(());
     }
@@ -73,8 +97,11 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), BadUse> {
         .map_err(|error| BadUse(format!("`{}` cannot be written: {error}", path.display())))
 }
 
-/// Adds to the end of a file.
+/// Adds to the end of a file, or writes to standard output.
 pub(super) fn append(path: &Path, text: &str) -> Result<(), BadUse> {
+    if is_standard_output(path) {
+        return print(text);
+    }
     let opened = fs::OpenOptions::new().create(true).append(true).open(path);
     opened
         .and_then(|mut file| file.write_all(text.as_bytes()))

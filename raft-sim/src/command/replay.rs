@@ -9,8 +9,9 @@ use super::arguments::{Format, ReplayArguments};
 use super::{BadUse, Outcome, print};
 use crate::campaign;
 use crate::machine::Machine;
-use crate::plan::{GENERATOR_VERSION, Plan};
+use crate::plan::GENERATOR_VERSION;
 use crate::raft::Raft;
+use crate::report::printable;
 use crate::timeline::{Recorder, Timeline, View, put, seconds};
 use crate::verdict::Verdict;
 
@@ -20,7 +21,8 @@ where
     R: Raft + 'static,
     M: Machine + 'static,
 {
-    let plan = plan(arguments)?;
+    let profile = super::run::profile(&arguments.profile)?;
+    let plan = arguments.what.plan(profile, arguments.generator).map_err(BadUse)?;
     let nodes: Vec<NodeId> = plan.node_ids().collect();
     if let Some(node) = arguments.node.filter(|node| !nodes.contains(node)) {
         return Err(BadUse(format!(
@@ -29,7 +31,7 @@ where
         )));
     }
     let (recorder, timeline) = Recorder::<M>::new(nodes);
-    let verdict = campaign::replay::<R, M, _>(plan, recorder).verdict;
+    let verdict = campaign::replay::<R, M, _>(plan, recorder, arguments.seed_time).verdict;
     let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);
@@ -43,21 +45,6 @@ where
     Ok(if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean })
 }
 
-/// The plan that is meant.
-fn plan(arguments: &ReplayArguments) -> Result<Plan, BadUse> {
-    let ReplayArguments { what, generator, .. } = arguments;
-    let profile = super::run::profile(&arguments.profile)?;
-    // A plan file means the same whatever would generate it.
-    let seed = what.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(version) = generator.filter(|version| seed && *version != GENERATOR_VERSION) {
-        return Err(BadUse(format!(
-            "seeds of plan generator {version} mean nothing to this build, whose generator is \
-             {GENERATOR_VERSION}: replay the plan file of the failing run, or build the version that found it"
-        )));
-    }
-    campaign::plan_from(what, profile).map_err(BadUse)
-}
-
 fn text(verdict: &Verdict, timeline: &Timeline, view: &View) -> String {
     let mut text = timeline.render(view);
     text.push('\n');
@@ -69,7 +56,7 @@ fn text(verdict: &Verdict, timeline: &Timeline, view: &View) -> String {
                 "violated: {} at {} s: {}\n  ({})\n",
                 violation.property.name(),
                 seconds(violation.at),
-                violation.witness,
+                printable(&violation.witness),
                 violation.property.explain()
             ),
         ),
@@ -85,7 +72,7 @@ fn json(
     arguments: &ReplayArguments,
 ) -> Result<String, BadUse> {
     let document = json!({
-        "replayed": arguments.what,
+        "replayed": arguments.what.to_string(),
         "generator": GENERATOR_VERSION,
         "digest": format!("{:016x}", verdict.digest),
         "violation": verdict.violation,

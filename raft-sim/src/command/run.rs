@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArguments;
-use super::{BadUse, Outcome, files, print};
-use crate::campaign::{Campaign, Progress, SeedRequest, Seeds, Summary, catch};
+use super::{BadUse, Outcome, files, print, say};
+use crate::campaign::{
+    Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, Summary, catch,
+};
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
-use crate::report::{self, Context, Vacuity};
+use crate::report::{self, Context, Judgement, Vacuity};
 
 /// How many seeds are run when nobody says.
 const DEFAULT_SEEDS: u64 = 2_000;
-/// A campaign this large is expected to have seen everything on the scorecard.
-const TELLING_RUNS: u64 = 1_000;
-
-/// From so many runs on, one at least must have committed something.
-const FLOOR_RUNS: u64 = 20;
 
 /// Runs a campaign and reports it.
 pub(super) fn run<R, M>(arguments: &RunArguments) -> Result<Outcome, BadUse>
@@ -31,29 +29,24 @@ where
     let campaign = campaign(arguments)?;
     check_outputs(arguments)?;
     if let Some(SeedRequest::Fresh(_)) = arguments.seeds {
-        eprintln!("seeds {} (drawn afresh)", campaign.seeds);
+        say(&format!("seeds {} (drawn afresh)", campaign.seeds));
     }
     let bar = bar(&campaign);
-    let summary = campaign.run::<R, M>(|progress| show(&bar, progress));
+    let mut plans = Plans::new(&arguments.failures, campaign.profile);
+    let summary = campaign.run::<R, M>(|news| match news {
+        News::Progress(progress) => show(&bar, progress),
+        News::Failed(failure) => bar.suspend(|| say(&plans.keep(failure))),
+    });
     bar.finish_and_clear();
+    let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
+    let context = Context { invocation: files::invocation(), plans: plans.kept, vacuity };
     // What was found is told whatever becomes of the files.
-    let (plans, unwritten) = match write_plans(arguments, &summary) {
-        Ok(plans) => (plans, None),
-        Err(error) => (BTreeMap::new(), Some(error)),
-    };
-    let vacuity = vacuity(arguments, &summary);
-    let context = Context { invocation: files::invocation(), plans, vacuity };
     let reported = write_reports(arguments, &summary, &context);
-    // However few the runs: if no client was ever served, nothing was tested.
-    let idle = summary.runs >= FLOOR_RUNS && summary.statistics.operations_committed == 0;
-    if idle {
-        eprintln!("error: {} runs committed no operation: they proved nothing", summary.runs);
-    }
-    let good = summary.clean() && !context.vacuity.condemns(&summary) && !idle;
-    match unwritten.map_or(reported, Err) {
+    let good = context.judge(&summary) == Judgement::Clean;
+    match plans.trouble.map_or(reported, Err) {
         Err(error) if good => Err(error),
         Err(BadUse(reason)) => {
-            eprintln!("note: not everything was written: {reason}");
+            say(&format!("note: not everything was written: {reason}"));
             Ok(Outcome::Violated)
         }
         Ok(()) => Ok(if good { Outcome::Clean } else { Outcome::Violated }),
@@ -61,6 +54,14 @@ where
 }
 
 fn campaign(arguments: &RunArguments) -> Result<Campaign, BadUse> {
+    if matches!(arguments.seeds, Some(SeedRequest::Fresh(_))) && arguments.shard != Shard::WHOLE {
+        return Err(BadUse(format!(
+            "--seeds fresh:COUNT draws another base on each machine, so --shard {} of it is no part of one \
+             campaign: draw a base once (`run --seeds fresh:1` prints one), then give every machine \
+             --seeds A..B from there",
+            arguments.shard
+        )));
+    }
     let seeds = match (arguments.seeds, arguments.time) {
         (Some(request), _) => request.resolve(),
         (None, Some(_)) => Seeds::all(),
@@ -90,23 +91,12 @@ pub(super) fn profile(name: &str) -> Result<Profile, BadUse> {
 }
 
 fn check_outputs(arguments: &RunArguments) -> Result<(), BadUse> {
-    let outputs = [
-        ("--json", &arguments.json),
-        ("--junit", &arguments.junit),
-        ("--summary", &arguments.summary),
-    ];
-    for (option, path) in outputs {
-        if let Some(path) = path {
-            files::check_writable(option, path)?;
-        }
-    }
+    files::check_outputs(&[
+        ("--json", arguments.json.as_deref()),
+        ("--junit", arguments.junit.as_deref()),
+        ("--summary", arguments.summary.as_deref()),
+    ])?;
     files::check_directory("--failures", &arguments.failures)
-}
-
-fn vacuity(arguments: &RunArguments, summary: &Summary) -> Vacuity {
-    // The minimum shares are those of the default profile: others leave things out on purpose.
-    let telling = summary.runs >= TELLING_RUNS && summary.profile == Profile::Default;
-    if telling && !arguments.allow_vacuous { Vacuity::Fails } else { Vacuity::Mentioned }
 }
 
 /// A bar on a terminal; nothing elsewhere.
@@ -128,27 +118,49 @@ fn show(bar: &ProgressBar, progress: Progress) {
     }
 }
 
-/// Writes the plan of every failing run, and says where.
-fn write_plans(
-    arguments: &RunArguments,
-    summary: &Summary,
-) -> Result<BTreeMap<u64, PathBuf>, BadUse> {
-    let mut plans = BTreeMap::new();
-    if summary.clean() {
-        return Ok(plans);
+/// The files in which the plans of failing runs are kept, each written as soon as its failure is known: a
+/// campaign that is killed leaves those it has found.
+struct Plans<'a> {
+    folder: &'a Path,
+    profile: Profile,
+    kept: BTreeMap<u64, PathBuf>,
+    /// The first thing that went wrong.
+    trouble: Option<BadUse>,
+}
+
+impl<'a> Plans<'a> {
+    fn new(folder: &'a Path, profile: Profile) -> Self {
+        Self { folder, profile, kept: BTreeMap::new(), trouble: None }
     }
-    let folder = &arguments.failures;
+
+    /// Writes the plan of a failing run, and says in a line what failed and where the plan is.
+    fn keep(&mut self, failure: &Failure) -> String {
+        let Failure { seed, violation, .. } = failure;
+        let failed = format!("seed {seed} violates {}", violation.property.name());
+        // A seed whose plan cannot even be generated has none.
+        let Ok(plan) = catch(|| Plan::generate(*seed, self.profile)) else {
+            return format!("{failed}; its plan cannot be generated");
+        };
+        let path = self.folder.join(plan.file_name());
+        match write_plan(self.folder, &path, &plan) {
+            Ok(()) => {
+                let line = format!("{failed}; its plan is in {}", path.display());
+                self.kept.insert(*seed, path);
+                line
+            }
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+                failed
+            }
+        }
+    }
+}
+
+fn write_plan(folder: &Path, path: &Path, plan: &Plan) -> Result<(), BadUse> {
     fs::create_dir_all(folder).map_err(|error| {
         BadUse(format!("the directory `{}` cannot be made: {error}", folder.display()))
     })?;
-    for failure in &summary.failures {
-        // A seed whose plan cannot even be generated has none.
-        let Ok(plan) = catch(|| Plan::generate(failure.seed, summary.profile)) else { continue };
-        let path = folder.join(plan.file_name());
-        files::write(&path, &plan.to_json())?;
-        plans.insert(failure.seed, path);
-    }
-    Ok(plans)
+    files::write(path, &plan.to_json())
 }
 
 fn write_reports(
@@ -157,10 +169,10 @@ fn write_reports(
     context: &Context,
 ) -> Result<(), BadUse> {
     let text = report::text(summary, context);
-    let reports = [&arguments.json, &arguments.junit];
+    let reports = [&arguments.json, &arguments.junit, &arguments.summary];
     if reports.into_iter().flatten().any(|path| files::is_standard_output(path)) {
-        // Standard output is for the machine that reads it.
-        eprint!("{text}");
+        // Standard output is for the machine that reads it. Nobody is left to be told if this fails.
+        drop(io::stderr().write_all(text.as_bytes()));
     } else {
         print(&text)?;
     }
@@ -174,4 +186,65 @@ fn write_reports(
         files::write(path, &report::json(summary, context))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kv::Kv;
+    use raft_core::Node;
+
+    /// A campaign in which every run fails, since none ends in no time.
+    fn hopeless() -> Campaign {
+        let seeds = Seeds::new(0..6).expect("the band is not empty");
+        Campaign { seed_limit: Duration::from_nanos(1), ..Campaign::new(seeds) }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("raft-sim-test-{name}-{}", std::process::id()))
+    }
+
+    /// Goal: when a failure is told its plan is written, and every failure of the summary has been told.
+    #[test]
+    fn plans_are_written_as_failures_are_told() {
+        let folder = folder("plans");
+        let mut plans = Plans::new(&folder, Profile::Default);
+        let summary = hopeless().run::<Node, Kv>(|news| match news {
+            News::Progress(progress) => assert!(plans.kept.len() as u64 >= progress.failures),
+            News::Failed(failure) => {
+                let line = plans.keep(failure);
+                let path = plans.kept.get(&failure.seed).expect("it is kept");
+                assert!(line.ends_with(&format!("its plan is in {}", path.display())), "{line}");
+                let text = fs::read_to_string(path).expect("it is written");
+                let plan = Plan::generate(failure.seed, Profile::Default);
+                assert_eq!(Plan::from_json(&text), Ok(plan));
+            }
+        });
+        assert!(plans.kept.keys().eq(summary.failures.iter().map(|failure| &failure.seed)));
+        assert_eq!((summary.failures.len(), plans.trouble), (6, None));
+        fs::remove_dir_all(&folder).expect("the test's own directory can be removed");
+    }
+
+    /// Goal: a plan that cannot be written is remembered as such, and its failure is told all the same.
+    #[test]
+    fn a_plan_that_cannot_be_written_is_remembered() {
+        let folder = folder("occupied");
+        fs::write(&folder, "not a directory").expect("a file can be written");
+        let mut plans = Plans::new(&folder, Profile::Default);
+        let mut told = Vec::new();
+        hopeless().run::<Node, Kv>(|news| {
+            if let News::Failed(failure) = news {
+                told.push(plans.keep(failure));
+            }
+        });
+        assert!(
+            told.len() == 6 && told.iter().all(|line| line.ends_with("time-limit")),
+            "{told:?}"
+        );
+        assert!(plans.kept.is_empty());
+        assert!(plans.trouble.is_some_and(|error| error.0.contains("cannot be made")));
+        fs::remove_file(&folder).expect("the test's own file can be removed");
+    }
 }

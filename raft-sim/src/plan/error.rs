@@ -1,5 +1,7 @@
 //! What can be wrong with a plan, each in one sentence.
 
+use raft_core::ConfigError;
+
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,14 +37,19 @@ pub enum PlanError {
         /// What this build reads.
         expected: u32,
     },
-    /// A value makes no sense.
-    #[error("the plan's {field} {reason}")]
+    /// A value, or two together, with which nothing could run, or nothing worth running.
+    #[error("the plan's {field} is {found}: {expected}")]
     Impossible {
-        /// Where it is.
+        /// Where it is, as in the file: `network.delay.min`.
         field: String,
-        /// What is wrong with it, and what would do.
-        reason: String,
+        /// What it is.
+        found: String,
+        /// What would do, and why.
+        expected: String,
     },
+    /// The settings contradict each other.
+    #[error("the plan's settings contradict each other: {0}")]
+    Settings(#[from] ConfigError),
     /// No profile has this name.
     #[error("there is no profile \"{name}\": the profiles are {known}")]
     UnknownProfile {
@@ -54,8 +61,15 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    pub(super) fn impossible(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Impossible { field: field.into(), reason: reason.into() }
+    /// The same, of a field that is part of another.
+    #[must_use]
+    pub(super) fn inside(self, outer: &str) -> Self {
+        match self {
+            Self::Impossible { field, found, expected } => {
+                Self::Impossible { field: format!("{outer}.{field}"), found, expected }
+            }
+            other => other,
+        }
     }
 }
 

@@ -81,5 +81,5 @@ pub const TRUE_RATE: u32 = 1_000_000;
 /// The least and greatest rate of a clock.
 pub(super) const RATES: (u32, u32) = (500_000, 2_000_000);
 
-/// The longest a plan may take, so that no sum of times overflows: about eleven days.
+/// The longest that anything in a plan may take, so that no sum of times overflows: about eleven days.
 pub(super) const LONGEST: Ticks = Ticks(1_000_000_000_000);

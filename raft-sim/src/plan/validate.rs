@@ -1,19 +1,43 @@
-//! Whether a plan can be run.
+//! Whether a plan can be run, and is worth it.
+//!
+//! Refused is what would make the simulator fail, what would be taken for a fault of the Raft under test (a
+//! request that times out before anybody could answer it), and what would prove nothing (everything is healed
+//! before anybody could be elected).
 
-use raft_core::{Instant, NodeId, Ticks};
+mod events;
+mod faults;
 
-use super::fault::{Cut, Fault, StaticCut, Target};
-use super::network::{Fate, Rare, Span};
-use super::node::{LONGEST, RATES};
-use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError};
+use std::fmt::Display;
 
-/// The most copies, faults or overrides that a plan may list.
-const MOST_ITEMS: usize = 1_000_000;
+use raft_core::{NodeId, Ticks};
+
+use super::network::{Rare, Span};
+use super::node::{LONGEST, RATES, TRUE_RATE};
+use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
+
+/// The longest election and request timeout: a run lasts for many of them.
+const LONGEST_TIMEOUT: u64 = LONGEST.0 / 100;
+/// The least `max_command_bytes`: what a machine needs for a command of a few numbers.
+const LEAST_COMMAND: u64 = 64;
+/// The least `max_undurable_bytes`: with less, logs grow by one entry at a time.
+const LEAST_UNDURABLE: u64 = 512;
+/// The greatest window of messages that runs in some 100,000 events can do with.
+const MOST_IN_FLIGHT: u64 = 256;
+/// Where nearly all messages are lost, nothing happens until everything is healed.
+const MOST_LOSS: u64 = 900_000;
+/// The most election timeouts that a message usually takes. What may take longer is `network.slow`.
+const SLOWEST_MESSAGES: u64 = 4;
+/// What waits before it leaves goes on waiting when all is healed, for at most this part of an election timeout.
+const LEAVE_PART: u64 = 16;
+/// In so many election timeouts the first leader may be elected.
+const FIRST_ELECTION: u64 = 2;
+/// In so many election timeouts a cluster settles under a static cut.
+const SETTLING: u64 = 10;
 
 type Checked = Result<(), PlanError>;
 
 impl Plan {
-    /// Checks that the plan can be run.
+    /// Checks that the plan can be run, and that the run can prove something.
     ///
     /// # Errors
     /// The first value that makes no sense, and what would do.
@@ -21,325 +45,203 @@ impl Plan {
         if self.version != PLAN_VERSION {
             return Err(PlanError::Version { found: self.version.into(), expected: PLAN_VERSION });
         }
-        if self.nodes == 0 || self.nodes > MAX_NODES {
-            return impossible(
-                "nodes",
-                format!("is {}: it must be from 1 to {MAX_NODES}", self.nodes),
-            );
-        }
-        self.settings.of(self.seed, NodeId(1)).validate().map_err(|error| {
-            PlanError::impossible("settings", format!("are contradictory: {error}"))
-        })?;
-        if self.settings.election_timeout > LONGEST || self.settings.request_timeout > LONGEST {
-            return impossible("settings", format!("hold a time above {LONGEST} microseconds"));
-        }
+        at_least("nodes", self.nodes.into(), 1, "or there is no cluster")?;
+        at_most("nodes", self.nodes.into(), MAX_NODES.into(), "no more can be simulated")?;
+        self.validate_settings()?;
         self.validate_clocks()?;
-        self.validate_profiles()?;
+        self.validate_network()?;
+        self.validate_lanes()?;
+        self.validate_healing()?;
         self.validate_workload()?;
-        self.validate_faults()?;
+        faults::check(self)?;
         if let Some(cut) = &self.static_cut {
             self.validate_static_cut(cut)?;
         }
-        self.validate_overrides()
+        events::check(self)
+    }
+
+    fn validate_settings(&self) -> Checked {
+        let settings = &self.settings;
+        let (election, request) = (settings.election_timeout.0, settings.request_timeout.0);
+        let why = "a run lasts for many of them";
+        at_most("settings.election_timeout", election, LONGEST_TIMEOUT, why)?;
+        at_most("settings.request_timeout", request, LONGEST_TIMEOUT, why)?;
+        settings.of(self.seed, NodeId(1)).validate()?;
+        let why = "settings.election_timeout, or requests end before a sound cluster answers them";
+        at_least("settings.request_timeout", request, election, why)?;
+        let why = "or no command of a machine is taken";
+        at_least("settings.max_command_bytes", settings.max_command_bytes, LEAST_COMMAND, why)?;
+        let why = "as all that are under way are sent again when one is lost or overtaken";
+        let window = settings.max_inflight_messages;
+        at_most("settings.max_inflight_messages", window, MOST_IN_FLIGHT, why)?;
+        let why = "or logs grow by one entry at a time";
+        let undurable = settings.max_undurable_bytes;
+        at_least("settings.max_undurable_bytes", undurable, LEAST_UNDURABLE, why)
     }
 
     fn validate_clocks(&self) -> Checked {
-        if self.clocks.len() as u64 != u64::from(self.nodes) {
-            return impossible(
-                "clocks",
-                format!(
-                    "has {} rates for {} nodes: give each node one",
-                    self.clocks.len(),
-                    self.nodes
-                ),
+        let (rates, nodes) = (self.clocks.len(), self.nodes);
+        if rates as u64 != u64::from(nodes) {
+            let expected = format!("it must have a rate for each node, and nodes is {nodes}");
+            return refuse("clocks", format!("a list of {rates} rates"), expected);
+        }
+        for (node, rate) in self.clocks.iter().copied().enumerate() {
+            let field = format!("clocks[{node}]");
+            at_least(&field, rate.into(), RATES.0.into(), "half as fast as time")?;
+            at_most(&field, rate.into(), RATES.1.into(), "twice as fast as time")?;
+        }
+        let slowest = self.clocks.iter().copied().min().unwrap_or(TRUE_RATE);
+        let fastest = slowest * 3 / 2;
+        for (node, rate) in self.clocks.iter().copied().enumerate() {
+            let field = format!("clocks[{node}]");
+            let why = format_args!(
+                "half as fast again as the slowest of clocks ({slowest}), or the fastest node's election \
+                 timeouts always end before those of others begin to"
             );
+            at_most(&field, rate.into(), fastest.into(), why)?;
         }
-        let (least, greatest) = RATES;
-        match self.clocks.iter().find(|rate| !(least..=greatest).contains(*rate)) {
-            Some(rate) => impossible(
-                "clocks",
-                format!("holds the rate {rate}: rates are from {least} to {greatest}"),
-            ),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
-    fn validate_profiles(&self) -> Checked {
-        span("network.leave", self.network.leave)?;
-        span("network.delay", self.network.delay)?;
-        rare("network.slow", self.network.slow)?;
-        share("network.loss_per_million", self.network.loss_per_million)?;
-        share("network.duplicate_per_million", self.network.duplicate_per_million)?;
-        share("network.malformed_per_million", self.network.malformed_per_million)?;
-        span("disk.write", self.disk.write)?;
+    fn validate_network(&self) -> Checked {
+        let network = &self.network;
+        let election = self.settings.election_timeout.0;
+        span("network.leave", network.leave)?;
+        let most = election / LEAVE_PART;
+        let why = format_args!(
+            "a sixteenth of settings.election_timeout ({election}), or no leader stays in office"
+        );
+        at_most("network.leave.max", network.leave.max.0, most, why)?;
+        self.usual("network.delay", network.delay)?;
+        let most = election * SLOWEST_MESSAGES;
+        let why = format_args!(
+            "four times settings.election_timeout ({election}); network.slow is for what takes longer"
+        );
+        at_most("network.delay.max", network.delay.max.0, most, why)?;
+        rare("network.slow", network.slow)?;
+        let (loss, why) =
+            (network.loss_per_million.into(), "or nothing happens before everything is healed");
+        at_most("network.loss_per_million", loss, MOST_LOSS, why)?;
+        share("network.duplicate_per_million", network.duplicate_per_million)?;
+        share("network.malformed_per_million", network.malformed_per_million)
+    }
+
+    fn validate_lanes(&self) -> Checked {
+        self.usual("disk.write", self.disk.write)?;
         rare("disk.slow", self.disk.slow)?;
-        span("disk.receipt", self.disk.receipt)?;
-        span("apply.latency", self.apply.latency)?;
-        span("apply.report", self.apply.report)?;
-        let rate = self.network.loss_per_million;
-        if rate == 1_000_000 {
-            return impossible("network.loss_per_million", "is 1000000: then nothing ever arrives");
-        }
-        if self.limits.events == 0 {
-            return impossible("limits.events", "is 0: a run needs at least one");
-        }
-        moment("heal_at", self.heal_at)
+        self.usual("disk.receipt", self.disk.receipt)?;
+        self.usual("apply.latency", self.apply.latency)?;
+        self.usual("apply.report", self.apply.report)
+    }
+
+    /// What usually takes longer than half of an election timeout leaves no time for elections.
+    fn usual(&self, field: &str, times: Span) -> Checked {
+        span(field, times)?;
+        let election = self.settings.election_timeout.0;
+        let why = format_args!(
+            "half of settings.election_timeout ({election}), or nothing happens before everything is \
+             healed"
+        );
+        at_most("min", times.min.0, election / 2, why).map_err(|error| error.inside(field))
+    }
+
+    fn validate_healing(&self) -> Checked {
+        lasting("heal_at", Ticks(self.heal_at.0))?;
+        let election = self.settings.election_timeout.0;
+        let why = format_args!(
+            "two times settings.election_timeout ({election}), or nobody is elected before everything \
+             is healed"
+        );
+        at_least("heal_at", self.heal_at.0, FIRST_ELECTION * election, why)
     }
 
     fn validate_workload(&self) -> Checked {
         let load = &self.workload;
-        if load.clients > MAX_CLIENTS {
-            let reason = format!("is {}: at most {MAX_CLIENTS} are possible", load.clients);
-            return impossible("workload.clients", reason);
+        let why = "no more can be simulated";
+        at_most("workload.clients", load.clients.into(), MAX_CLIENTS.into(), why)?;
+        let spans = [
+            ("workload.think", load.think),
+            ("workload.patience", load.patience),
+            ("workload.backoff", load.backoff),
+        ];
+        for (field, times) in spans {
+            span(field, times)?;
+            let why = "or a client tries for ever without time going on";
+            at_least("min", times.min.0, 1, why).map_err(|error| error.inside(field))?;
         }
-        span("workload.think", load.think)?;
-        span("workload.patience", load.patience)?;
-        span("workload.backoff", load.backoff)?;
-        // Otherwise a client would try for ever without time going on.
-        for (field, span) in
-            [("workload.patience", load.patience), ("workload.backoff", load.backoff)]
-        {
-            if span.min.0 == 0 {
-                return impossible(field, "begins at 0: it must be at least 1 microsecond");
-            }
-        }
+        let election = self.settings.election_timeout.0;
+        let why = format_args!(
+            "half of settings.election_timeout ({election}), or clients give up before anybody can answer"
+        );
+        at_least("workload.patience.max", load.patience.max.0, election / 2, why)?;
+        let why = "which is heal_at, or clients ask for nothing before everything is healed";
+        at_most("workload.think.min", load.think.min.0, self.heal_at.0, why)?;
         share("workload.follow_per_million", load.follow_per_million)?;
         share("workload.stay_per_million", load.stay_per_million)
     }
 
-    fn validate_faults(&self) -> Checked {
-        if self.faults.len() > MOST_ITEMS || self.overrides.len() > MOST_ITEMS {
-            return impossible("faults", format!("or overrides are more than {MOST_ITEMS}"));
-        }
-        let mut before = Instant(0);
-        for (number, timed) in self.faults.iter().enumerate() {
-            let field = format!("faults[{number}]");
-            moment(&field, timed.at)?;
-            if timed.at < before {
-                return impossible(
-                    field,
-                    format!("begins at {} before its predecessor: sort them", timed.at),
-                );
-            }
-            if timed.at > self.heal_at {
-                let reason = format!("begins at {} after heal_at {}", timed.at, self.heal_at);
-                return impossible(field, reason);
-            }
-            before = timed.at;
-            self.validate_fault(&field, &timed.fault)?;
-        }
-        Ok(())
-    }
-
-    fn validate_fault(&self, field: &str, fault: &Fault) -> Checked {
-        match fault {
-            Fault::Cut { cut, lasts } => {
-                lasting(field, *lasts)?;
-                self.validate_cut(field, cut)
-            }
-            Fault::Flap { cut, down, up, lasts } => {
-                lasting(field, *lasts)?;
-                lasting(field, *down)?;
-                lasting(field, *up)?;
-                if down.0 == 0 || up.0 == 0 {
-                    return impossible(
-                        field,
-                        "flaps without time going on: down and up must be at least 1",
-                    );
-                }
-                self.validate_cut(field, cut)
-            }
-            Fault::Hold { from, lasts, kind: _ } => {
-                lasting(field, *lasts)?;
-                from.map_or(Ok(()), |target| self.validate_target(field, target))
-            }
-            Fault::Crash { target, down, point: _ } => {
-                lasting(field, *down)?;
-                self.validate_target(field, *target)
-            }
-            Fault::LoseMajority { down } | Fault::PowerLoss { down } => span(field, *down),
-            Fault::Pause { target, lasts } => {
-                lasting(field, *lasts)?;
-                self.validate_target(field, *target)
-            }
-            Fault::SlowDisk { target, write, lasts } => {
-                lasting(field, *lasts)?;
-                span(field, *write)?;
-                self.validate_target(field, *target)
-            }
-        }
-    }
-
-    fn validate_cut(&self, field: &str, cut: &Cut) -> Checked {
-        match cut {
-            Cut::Isolate { target, .. } | Cut::Bridge { target } => {
-                self.validate_target(field, *target)
-            }
-            Cut::Split { target, size, .. } => {
-                if *size == 0 || *size > self.nodes {
-                    let reason = format!("splits off {size} of {} nodes", self.nodes);
-                    return impossible(field, reason);
-                }
-                self.validate_target(field, *target)
-            }
-            Cut::Link { target, other, .. } => {
-                self.validate_target(field, *target)?;
-                self.validate_target(field, *other)
-            }
-            Cut::Ring => Ok(()),
-        }
-    }
-
-    fn validate_target(&self, field: &str, target: Target) -> Checked {
-        match target {
-            Target::Node(node) => self.validate_node(field, node),
-            Target::Leader | Target::Follower | Target::Anyone => Ok(()),
-        }
-    }
-
-    fn validate_node(&self, field: &str, node: NodeId) -> Checked {
-        if node.0 == 0 || node.0 > u64::from(self.nodes) {
-            return impossible(
-                field,
-                format!("names {node}, but the nodes are n1 to n{}", self.nodes),
-            );
-        }
-        Ok(())
-    }
-
-    /// Without these safeguards Raft promises no progress under a partial cut (thesis §9.6).
     fn validate_static_cut(&self, cut: &StaticCut) -> Checked {
-        lasting("static_cut", cut.settle)?;
-        lasting("static_cut", cut.lasts)?;
-        let settings = &self.settings;
-        let safeguards = [settings.pre_vote, settings.check_quorum, settings.stickiness];
-        if !safeguards.iter().all(|toggle| toggle.is_on()) {
-            let reason = "needs pre_vote, check_quorum and stickiness on: without them Raft may make no \
-                          progress under a partial cut";
-            return impossible("static_cut", reason);
+        lasting("static_cut.settle", cut.settle)?;
+        lasting("static_cut.lasts", cut.lasts)?;
+        let (settle, election) = (cut.settle.0, self.settings.election_timeout.0);
+        let why = format_args!(
+            "ten times settings.election_timeout ({election}), or the cluster has not settled when it \
+             is watched"
+        );
+        at_least("static_cut.settle", settle, SETTLING * election, why)?;
+        let load = &self.workload;
+        let why = "which is static_cut.settle, or no client asks while the cluster is watched";
+        at_most("workload.think.max", load.think.max.0, settle, why)?;
+        at_most("workload.backoff.max", load.backoff.max.0, settle, why)?;
+        if self.settings.request_timeout.0 > settle {
+            at_most("workload.patience.max", load.patience.max.0, settle, why)?;
         }
-        if self.nodes < 3 {
-            return impossible(
-                "static_cut",
-                "needs 3 nodes at least: fewer cannot do without a link",
-            );
-        }
-        if self.workload.clients == 0 {
-            return impossible(
-                "static_cut",
-                "needs a client: without load there is no progress to see",
-            );
-        }
-        match cut.cut {
-            Cut::Isolate { .. } | Cut::Link { .. } => self.validate_cut("static_cut", &cut.cut),
-            Cut::Split { .. } | Cut::Bridge { .. } | Cut::Ring => impossible(
-                "static_cut",
-                "must isolate one node or cut one link: other cuts may leave no majority connected",
-            ),
-        }
-    }
-
-    fn validate_overrides(&self) -> Checked {
-        for (number, item) in self.overrides.iter().enumerate() {
-            let field = format!("overrides[{number}]");
-            self.validate_node(&field, item.from)?;
-            self.validate_node(&field, item.to)?;
-            match item.fate {
-                Fate::Lost => {}
-                Fate::Once { delay } => lasting(&field, delay)?,
-                Fate::Twice { delay, again } => {
-                    lasting(&field, delay)?;
-                    lasting(&field, again)?;
-                }
-            }
-        }
-        Ok(())
+        let why = "with a static_cut, or there is no progress to see";
+        at_least("workload.clients", load.clients.into(), 1, why)?;
+        faults::check_static(self, cut)
     }
 }
 
-fn impossible(field: impl Into<String>, reason: impl Into<String>) -> Checked {
-    Err(PlanError::impossible(field, reason))
+fn refuse(field: impl Into<String>, found: impl Display, expected: impl Into<String>) -> Checked {
+    let (field, found, expected) = (field.into(), found.to_string(), expected.into());
+    Err(PlanError::Impossible { field, found, expected })
+}
+
+fn at_least(field: &str, found: u64, least: u64, why: impl Display) -> Checked {
+    if found < least {
+        return refuse(field, found, format!("it must be at least {least}, {why}"));
+    }
+    Ok(())
+}
+
+fn at_most(field: &str, found: u64, most: u64, why: impl Display) -> Checked {
+    if found > most {
+        return refuse(field, found, format!("it must be at most {most}, {why}"));
+    }
+    Ok(())
 }
 
 fn span(field: &str, span: Span) -> Checked {
-    if span.min > span.max {
-        return impossible(
-            field,
-            format!("goes from {} down to {}: swap them", span.min, span.max),
-        );
+    let Span { min, max } = span;
+    if min > max {
+        let expected = format!("it must be at most {field}.max, which is {max}");
+        return refuse(format!("{field}.min"), min, expected);
     }
-    lasting(field, span.max)
+    lasting("max", max).map_err(|error| error.inside(field))
 }
 
 fn rare(field: &str, rare: Rare) -> Checked {
-    share(field, rare.per_million)?;
-    span(field, rare.takes)
+    share("per_million", rare.per_million).map_err(|error| error.inside(field))?;
+    span(&format!("{field}.takes"), rare.takes)
 }
 
 fn share(field: &str, per_million: u32) -> Checked {
-    if per_million > 1_000_000 {
-        return impossible(
-            field,
-            format!("is {per_million} in a million: at most 1000000 is possible"),
-        );
-    }
-    Ok(())
+    at_most(field, per_million.into(), 1_000_000, "a million in a million")
 }
 
 fn lasting(field: &str, ticks: Ticks) -> Checked {
-    if ticks > LONGEST {
-        return impossible(
-            field,
-            format!("holds {ticks} microseconds: at most {LONGEST} are possible"),
-        );
-    }
-    Ok(())
-}
-
-fn moment(field: &str, at: Instant) -> Checked {
-    lasting(field, Ticks(at.0))
+    at_most(field, ticks.0, LONGEST.0, "about eleven days in microseconds")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Profile, TimedFault};
-    use super::*;
-
-    fn refused(change: impl FnOnce(&mut Plan)) -> String {
-        let mut plan = Plan::generate(3, Profile::Calm);
-        change(&mut plan);
-        let text = plan.validate().expect_err("the plan makes no sense").to_string();
-        assert!(!text.contains('\n'), "{text}");
-        text
-    }
-
-    /// Values that cannot be run are named, with what would do.
-    #[test]
-    fn impossible_values_are_named() {
-        assert!(refused(|plan| plan.nodes = 8).contains("nodes is 8"));
-        assert!(refused(|plan| plan.nodes += 1).contains("rates"));
-        assert!(refused(|plan| plan.network.delay = Span::new(9, 3)).contains("network.delay"));
-        assert!(refused(|plan| plan.network.loss_per_million = 2_000_000).contains("in a million"));
-        assert!(
-            refused(|plan| plan.settings.heartbeat_interval = Ticks(1 << 30)).contains("heartbeat")
-        );
-        assert!(refused(|plan| plan.heal_at = Instant::NEVER).contains("heal_at"));
-        let crash = Fault::Crash {
-            target: Target::Node(NodeId(9)),
-            point: super::super::CrashPoint::Now,
-            down: Ticks(1),
-        };
-        let text = refused(|plan| plan.faults.push(TimedFault { at: Instant(5), fault: crash }));
-        assert!(text.contains("faults[0] names n9"), "{text}");
-    }
-
-    /// What the generator makes can be run.
-    #[test]
-    fn generated_plans_are_valid() {
-        for seed in 0..2_000 {
-            for profile in Profile::ALL {
-                assert_eq!(Plan::generate(seed, profile).validate(), Ok(()));
-            }
-        }
-    }
-}
+mod tests;

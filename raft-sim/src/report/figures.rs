@@ -56,6 +56,10 @@ fn rows(summary: &Summary) -> Vec<(&'static str, String)> {
             grouped(searches.inconclusive)
         ),
     ));
+    if searches.skipped > 0 {
+        let skipped = grouped(searches.skipped);
+        rows.push(("", format!("{skipped} not searched: the machine depends on positions")));
+    }
     if let Some(slowest) = summary.slowest {
         rows.push(("slowest seed", format!("{} ({} ms)", slowest.seed, grouped(slowest.wall_ms))));
     }

@@ -11,12 +11,7 @@ use crate::campaign::{Failure, Summary};
 /// Never: a summary consists of numbers, names and lists.
 pub fn json(summary: &Summary, context: &Context) -> String {
     let mut document = json!(summary);
-    let verdict = match (summary.clean(), context.vacuity.condemns(summary)) {
-        (false, _) => "violated",
-        (true, true) => "vacuous",
-        (true, false) => "clean",
-    };
-    document["verdict"] = verdict.into();
+    document["verdict"] = context.judge(summary).name().into();
     document["failures"] =
         summary.failures.iter().map(|it| failure(it, summary, context)).collect();
     let mut text =

@@ -1,13 +1,31 @@
-//! The summary as a `JUnit` report: one case for each group of failures, or one that passed.
+//! The summary as a `JUnit` report: one case for each group of failures or for what was not covered, or
+//! one that passed.
 
-use super::Context;
+use super::{Context, Judgement, vacuous};
 use crate::campaign::Summary;
 use crate::timeline::put;
 
 /// The summary as `JUnit` XML.
 pub fn junit(summary: &Summary, context: &Context) -> String {
-    let vacuous = context.vacuity.condemns(summary);
-    let failures = summary.groups.len() + usize::from(vacuous);
+    let mut cases: Vec<String> = summary
+        .groups
+        .iter()
+        .map(|group| {
+            let lines = context.group_lines(summary, group);
+            let first = lines.first().map_or("", String::as_str);
+            case(group.property.name(), first, &lines.join("\n"))
+        })
+        .collect();
+    match context.judge(summary) {
+        Judgement::Clean | Judgement::Violated => {}
+        Judgement::Idle => cases.push(case("coverage", "nothing was committed", "")),
+        Judgement::Vacuous => cases.push(case(
+            "coverage",
+            "situations occurred less often than they should",
+            &vacuous(summary).join("\n"),
+        )),
+    }
+    let failures = cases.len();
     let tests = failures.max(1);
     let time = format!("{}.{:03}", summary.wall_ms / 1_000, summary.wall_ms % 1_000);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -18,19 +36,7 @@ pub fn junit(summary: &Summary, context: &Context) -> String {
             escaped(summary.profile.name()),
         ),
     );
-    for group in &summary.groups {
-        let lines = context.group_lines(summary, group);
-        let first = lines.first().map_or("", String::as_str);
-        text.push_str(&case(group.property.name(), first, &lines.join("\n")));
-    }
-    if vacuous {
-        let missing: Vec<&str> = summary.vacuous().map(|score| score.situation.name()).collect();
-        text.push_str(&case(
-            "coverage",
-            "situations occurred less often than they should",
-            &missing.join("\n"),
-        ));
-    }
+    text.push_str(&cases.concat());
     if failures == 0 {
         put(
             &mut text,

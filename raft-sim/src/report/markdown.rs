@@ -1,7 +1,7 @@
 //! The summary as Markdown, for the page of a CI job.
 
 use super::figures::{figures, scorecard, wall};
-use super::{Context, Vacuity};
+use super::{Context, Judgement, vacuous};
 use crate::campaign::Summary;
 use crate::timeline::grouped;
 
@@ -31,17 +31,13 @@ pub fn markdown(summary: &Summary, context: &Context) -> String {
 
 fn verdict(summary: &Summary, context: &Context) -> String {
     let runs = format!("{} seeds in {}", grouped(summary.runs), wall(summary.wall_ms));
-    let missing: Vec<&str> = summary.vacuous().map(|score| score.situation.name()).collect();
-    if !summary.clean() {
-        return format!("**Violated**: {} of {runs}\n", summary.failures.len());
-    }
-    match context.vacuity {
-        Vacuity::Fails if !missing.is_empty() => {
-            format!(
-                "**Vacuous**: {runs}; seen less often than they should be: {}\n",
-                missing.join(", ")
-            )
-        }
-        _ => format!("**Clean**: {runs}\n"),
+    match context.judge(summary) {
+        Judgement::Clean => format!("**Clean**: {runs}\n"),
+        Judgement::Violated => format!("**Violated**: {} of {runs}\n", summary.failures.len()),
+        Judgement::Idle => format!("**Idle**: {runs} committed nothing, so they proved nothing\n"),
+        Judgement::Vacuous => format!(
+            "**Vacuous**: {runs}; seen less often than they should be: {}\n",
+            vacuous(summary).join(", ")
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! The summary for people at a terminal. The verdict comes last, where the eye is.
 
 use super::figures::{figures, scorecard, wall};
-use super::{Context, Vacuity};
+use super::{Context, Judgement, vacuous};
 use crate::campaign::{Completion, Summary};
 use crate::timeline::{grouped, put};
 
@@ -40,13 +40,14 @@ fn heading(summary: &Summary) -> String {
 /// What came of it: the last lines.
 fn verdict(summary: &Summary, context: &Context) -> String {
     let mut lines = Vec::new();
-    let vacuous: Vec<&str> = summary.vacuous().map(|score| score.situation.name()).collect();
-    if !vacuous.is_empty() && context.vacuity == Vacuity::Mentioned {
+    let judgement = context.judge(summary);
+    let too_rare: Vec<&str> = summary.too_rare().map(|score| score.situation.name()).collect();
+    if !too_rare.is_empty() && judgement != Judgement::Vacuous {
         lines.push(format!(
             "note: {} of {} situations occurred less often than they should: {}",
-            vacuous.len(),
+            too_rare.len(),
             summary.coverage.len(),
-            vacuous.join(", ")
+            too_rare.join(", ")
         ));
     }
     let runs = format!("{} seeds in {}", grouped(summary.runs), wall(summary.wall_ms));
@@ -55,20 +56,23 @@ fn verdict(summary: &Summary, context: &Context) -> String {
         Completion::TimeUp => ", when the time was up",
         Completion::TooManyFailures => ", stopped for its failures",
     };
-    if !summary.clean() {
-        let failures = summary.failures.len();
-        lines.push(format!("violated: {failures} of {runs}{ended} violated what must hold"));
-        for group in summary.groups.iter().take(GROUPS).rev() {
-            lines.extend(context.group_lines(summary, group));
+    match judgement {
+        Judgement::Violated => {
+            let failures = summary.failures.len();
+            lines.push(format!("violated: {failures} of {runs}{ended} violated what must hold"));
+            for group in summary.groups.iter().take(GROUPS).rev() {
+                lines.extend(context.group_lines(summary, group));
+            }
         }
-    } else if context.vacuity.condemns(summary) {
-        lines.push(format!(
+        Judgement::Idle => lines.push(format!(
+            "idle: nothing was violated in {runs}{ended}, but nothing was committed either: they proved nothing"
+        )),
+        Judgement::Vacuous => lines.push(format!(
             "vacuous: nothing was violated in {runs}{ended}, but these situations occurred less often than \
              they should (--allow-vacuous accepts that): {}",
-            vacuous.join(", ")
-        ));
-    } else {
-        lines.push(format!("clean: nothing was violated in {runs}{ended}"));
+            vacuous(summary).join(", ")
+        )),
+        Judgement::Clean => lines.push(format!("clean: nothing was violated in {runs}{ended}")),
     }
     let mut text = lines.join("\n");
     text.push('\n');

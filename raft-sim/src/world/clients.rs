@@ -194,6 +194,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[node].hold(event) == Held::Yes {
             return Ok(());
         }
+        self.propose(node, op, command)
+    }
+
+    fn propose(&mut self, node: usize, op: OpId, command: Bytes) -> Checked {
+        self.checks.proposed(Instant(self.now), self.id(node))?;
         self.step(node, Input::Propose(RequestId(op.0), command), Cause::Request)
     }
 
@@ -207,8 +212,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let client = &self.clients[usize::from(asker)];
         match (&client.waiting, &client.command) {
             (Some(waiting), Some(command)) if waiting.op == op => {
-                let input = Input::Propose(RequestId(op.0), command.clone());
-                self.step(node, input, Cause::Request)
+                let command = command.clone();
+                self.propose(node, op, command)
             }
             _ => {
                 // It hung up: the request never reaches the node.

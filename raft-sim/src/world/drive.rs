@@ -272,6 +272,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.statistics.malformed += 1;
             self.digest_arrival(&facts);
             self.tell(TraceEvent::Malformed { to: self.id(to), facts });
+            self.check_rejection(to, &message)?;
             return self.step(to, Input::Receive(message), Cause::Arrival);
         }
         self.statistics.delivered += 1;
@@ -282,6 +283,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.checks.delivered(Instant(self.now), &facts)?;
         self.tell(TraceEvent::Delivered { facts, sent: Instant(sent) });
         self.step(to, Input::Receive(message), Cause::Arrival)
+    }
+
+    /// What must be rejected leaves no trace. Tried on copies, so that the run is the same without the check.
+    fn check_rejection(&mut self, node: usize, message: &R::Message) -> Checked {
+        let host = &self.hosts[node];
+        let raft = host.raft.as_ref().expect("what arrives at a node that is down is lost");
+        let local = host.local(self.now);
+        self.checks.malformed(Instant(self.now), local, host.id, raft, message)
     }
 
     fn digest_arrival(&mut self, facts: &Facts) {

@@ -36,7 +36,10 @@ pub(super) struct Host<R: Raft, M> {
     pub(super) machine: M,
     /// The last entry that the machine has taken.
     pub(super) applied: LogIndex,
+    /// The batch that the machine is taking.
     pub(super) applying: Option<Applying<R>>,
+    /// The batch that it has taken, until the node learns it.
+    pub(super) reporting: Option<Applying<R>>,
     /// What the machine answered to requests whose replies have not come yet.
     pub(super) outputs: Vec<(OpId, Bytes)>,
     /// Requests of this life that were not answered yet.
@@ -124,6 +127,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             machine: M::default(),
             applied: LogIndex::ZERO,
             applying: None,
+            reporting: None,
             outputs: Vec::new(),
             unanswered: 0,
             counters: [0; Series::COUNT],

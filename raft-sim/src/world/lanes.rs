@@ -132,7 +132,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let Some(applying) = host.applying.take() else { return Ok(()) };
         let taken = self.take_batch(node, &applying.batch);
-        self.hosts[node].applying = Some(applying);
+        self.hosts[node].reporting = Some(applying);
         taken?;
         if let Some(strike) = self.faults.strike(node, CrashPoint::Apply) {
             return self.strike_down(node, strike);
@@ -175,13 +175,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// The node learns that its batch was applied.
     pub(super) fn report(&mut self, node: usize, stamp: u32) -> Checked {
         let host = &mut self.hosts[node];
-        if host.applying.as_ref().is_none_or(|applying| applying.stamp != stamp) {
+        if host.reporting.as_ref().is_none_or(|reporting| reporting.stamp != stamp) {
             return Ok(());
         }
         if host.hold(Event::Report { node: short(node), stamp }) == Held::Yes {
             return Ok(());
         }
-        let Some(applying) = host.applying.take() else { return Ok(()) };
+        let Some(applying) = host.reporting.take() else { return Ok(()) };
         let (id, applied) = (host.id, host.applied);
         self.tell(TraceEvent::Reported { node: id, applied });
         self.step(node, Input::Applied(applying.batch), Cause::Report)
@@ -227,7 +227,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             )
         });
         let taken = host.image.take(&survived);
-        host.applying = None;
+        (host.applying, host.reporting) = (None, None);
         host.outputs.clear();
         host.unanswered = 0;
         host.ended.push(self.now);

@@ -1,7 +1,7 @@
 //! The phases of a run: faults, then everything is healed, then (in some plans) one cut stays and there
 //! must be steady progress, and last the cluster must elect, commit through every node and converge.
 
-use raft_core::{Instant, NodeId};
+use raft_core::{Instant, NodeId, Outcome, Refusal};
 
 use super::faults::STATIC_CUT;
 use super::host::{Activity, Progress, Series};
@@ -135,6 +135,15 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 Progress::Pending => Event::Durable { node, stamp: fresh },
                 Progress::Durable => Event::Receipt { node, stamp: fresh },
             };
+            self.queue.push(self.now + longest, event);
+        }
+        // If the batch is taken or reported before, nothing is left for these.
+        if let Some(applying) = &host.applying {
+            let event = Event::Apply { node: short(node), stamp: applying.stamp };
+            self.queue.push(self.now + longest, event);
+        }
+        if let Some(reporting) = &host.reporting {
+            let event = Event::Report { node: short(node), stamp: reporting.stamp };
             self.queue.push(self.now + longest, event);
         }
     }
@@ -302,6 +311,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let id = self.id(node);
             if leaders.is_empty() {
                 (vec![id], "there is no leader".to_owned())
+            } else if let Some(size) = self.refused_as_too_large() {
+                let limit = self.plan.settings.max_command_bytes;
+                let what = format!(
+                    "{id} was asked for nothing that it may take: the last command that the machine drew has \
+                     {size} bytes and max_command_bytes is {limit} (raise it in the plan's settings, or \
+                     let the machine draw smaller commands)"
+                );
+                (vec![id], what)
             } else {
                 (vec![id], format!("no operation asked of {id} was committed"))
             }
@@ -310,6 +327,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         };
         let witness = format!("long after everything was healed {missing}: {}", self.roles());
         Violation::new(Property::Liveness, Instant(self.now), &nodes, witness)
+    }
+
+    /// The size of the prober's last command, if the cluster was asked for it and refused it for that.
+    fn refused_as_too_large(&self) -> Option<u64> {
+        let operations = self.checks.history().operations();
+        let last =
+            operations.iter().rfind(|operation| operation.client == self.plan.workload.clients)?;
+        match last.answer.as_ref()?.outcome {
+            Outcome::Refused { refusal: Refusal::TooLarge, .. } => Some(last.command.len() as u64),
+            _ => None,
+        }
     }
 
     fn leaders(&self) -> Vec<NodeId> {
@@ -331,12 +359,78 @@ const DEADLINE: u32 = 1;
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use raft_core::{LogPosition, Node};
+
     use super::*;
+    use crate::draw::Draw;
+    use crate::kv::{Command, Kv};
+    use crate::plan::{Plan, Profile};
+    use crate::world::run;
 
     /// Only the first stage has faults.
     #[test]
     fn healing_is_for_good() {
         assert!(!Stage::Faults.is_healed());
         assert!(Stage::Gathering.is_healed() && Stage::Converging.is_healed());
+    }
+
+    fn plan() -> Plan {
+        let mut plan = Plan::generate(2, Profile::Bench);
+        plan.workload.operations = 200;
+        plan.heal_at = Instant(2_000_000);
+        plan
+    }
+
+    /// A batch that the machine would have taken, or reported, long after the end does not keep a node behind
+    /// for ever.
+    #[test]
+    fn healing_ends_slow_batches() {
+        let slow = Span::new(75_000, 60_000_000);
+        let mut taking = plan();
+        taking.apply.latency = slow;
+        assert_eq!(run::<Node, Kv>(&taking).violation, None);
+        let mut reporting = plan();
+        reporting.apply.report = slow;
+        assert_eq!(run::<Node, Kv>(&reporting).violation, None);
+    }
+
+    /// A store whose clients ask for more than a command may hold.
+    #[derive(Clone, Default)]
+    struct Verbose(Kv);
+
+    impl Machine for Verbose {
+        fn apply(&mut self, position: LogPosition, command: &Bytes) -> Bytes {
+            self.0.apply(position, command)
+        }
+
+        fn digest(&self) -> u64 {
+            self.0.digest()
+        }
+
+        fn snapshot(&self) -> Bytes {
+            self.0.snapshot()
+        }
+
+        fn restore(snapshot: &Bytes) -> Result<Self, String> {
+            Kv::restore(snapshot).map(Self)
+        }
+
+        fn command(_: &mut Draw) -> Bytes {
+            Command::Put { key: 0, value: Bytes::from(vec![7; 998]) }.encode()
+        }
+    }
+
+    /// A machine whose commands are all too large is told so, and not that the cluster is stuck.
+    #[test]
+    fn commands_that_are_too_large_are_named() {
+        let mut plan = plan();
+        plan.settings.max_command_bytes = 1_000;
+        assert_eq!(run::<Node, Verbose>(&plan).violation, None);
+        plan.settings.max_command_bytes = 999;
+        let violation = run::<Node, Verbose>(&plan).violation.expect("nothing can be asked for");
+        assert_eq!(violation.property, Property::Liveness);
+        let Violation { witness, .. } = violation;
+        assert!(witness.contains("1000 bytes and max_command_bytes is 999"), "{witness}");
     }
 }

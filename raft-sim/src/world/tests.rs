@@ -1,5 +1,7 @@
 //! Tests of whole runs: that they are the same every time, and that faults do what they say.
 
+pub(crate) mod broken;
+
 use raft_core::{Instant, NodeId, Ticks};
 
 use super::*;
@@ -118,7 +120,7 @@ fn messages_that_had_not_left_die_with_their_sender() {
     let faults: Vec<(u64, Fault)> = (2..12).map(|turn| (turn * 250_000, crash)).collect();
     let mut plan = plan(&faults);
     assert_eq!(watched(&plan).1.never_left, 0);
-    plan.network.leave = Span::new(1_000, 20_000);
+    plan.network.leave = Span::new(1_000, 9_000);
     assert!(watched(&plan).1.never_left > 0);
 }
 
@@ -150,15 +152,6 @@ fn held_messages_arrive_late() {
     let hold = Fault::Hold { kind: MessageKind::Heartbeat, from: None, lasts: Ticks(450_000) };
     let (_, counter) = watched(&plan(&[(1_000_000, hold)]));
     assert!(counter.held_latest >= 400_000, "{}", counter.held_latest);
-}
-
-/// A run that needs more events than it may have is a violation, not an endless loop.
-#[test]
-fn the_event_budget_ends_a_run() {
-    let mut plan = plan(&[]);
-    plan.limits.events = 500;
-    let violation = run::<Node, Kv>(&plan).violation.expect("the budget is far too small");
-    assert_eq!(violation.property, Property::EventBudget);
 }
 
 /// The phases follow each other; a static cut has one of its own.

@@ -8,12 +8,12 @@ use raft_core::{HardState, Incarnation, Outcome, Refusal};
 
 const REFUSED: Outcome = Outcome::Refused { refusal: Refusal::NoLeader, leader: None };
 
-fn done(index: u64) -> Outcome {
+pub(super) fn done(index: u64) -> Outcome {
     Outcome::Done { position: position(index, 1) }
 }
 
 /// Settled, and applied everywhere; nobody is known to have asked for the commands "a" and "b" yet.
-fn applied() -> Scene {
+pub(super) fn applied() -> Scene {
     let mut scene = Scene::settled();
     for node in 1..=3 {
         for index in 1..=3 {
@@ -23,12 +23,17 @@ fn applied() -> Scene {
     scene
 }
 
-fn invoke(scene: &mut Scene, id: u64, command: &Bytes) {
+pub(super) fn invoke(scene: &mut Scene, id: u64, command: &Bytes) {
     scene.now += 1;
     scene.checks.invoked(Instant(scene.now), OpId(id), 0, NodeId(1), command);
 }
 
-fn answer(scene: &mut Scene, id: u64, outcome: Outcome, output: Option<&'static str>) -> Checked {
+pub(super) fn answer(
+    scene: &mut Scene,
+    id: u64,
+    outcome: Outcome,
+    output: Option<&'static str>,
+) -> Checked {
     scene.now += 1;
     let output = output.map(|output| Bytes::from_static(output.as_bytes()));
     scene.checks.answered(Instant(scene.now), OpId(id), NodeId(1), &outcome, output.as_ref())
@@ -57,7 +62,7 @@ fn a_second_or_unasked_answer_fires() {
     fires(answer(&mut scene, 1, REFUSED, None), Property::OneReply);
     invoke(&mut scene, 1, &put("a"));
     answer(&mut scene, 1, REFUSED, None).expect("sound");
-    fires(answer(&mut scene, 1, done(2), None), Property::OneReply);
+    fires(answer(&mut scene, 1, done(2), Some("ok")), Property::OneReply);
 }
 
 /// Goal: what is done is committed, is what was asked, and gave what was told.
@@ -82,13 +87,36 @@ fn answers_out_of_order_fire() {
     let mut scene = applied();
     invoke(&mut scene, 1, &put("a"));
     invoke(&mut scene, 2, &put("a"));
-    answer(&mut scene, 1, done(2), None).expect("sound");
-    fires(answer(&mut scene, 2, done(2), None), Property::ClientOrder);
+    answer(&mut scene, 1, done(2), Some("ok")).expect("sound");
+    fires(answer(&mut scene, 2, done(2), Some("ok")), Property::ClientOrder);
     let mut scene = applied();
     invoke(&mut scene, 1, &put("b"));
-    answer(&mut scene, 1, done(3), None).expect("sound");
+    answer(&mut scene, 1, done(3), Some("ok")).expect("sound");
     invoke(&mut scene, 2, &put("a"));
-    fires(answer(&mut scene, 2, done(2), None), Property::ClientOrder);
+    fires(answer(&mut scene, 2, done(2), Some("ok")), Property::ClientOrder);
+}
+
+/// Goal: what is done was done by the machine of the node that says so, and comes with its output.
+#[test]
+fn what_is_not_applied_is_not_done() {
+    let mut scene = applied();
+    invoke(&mut scene, 1, &put("a"));
+    fires(answer(&mut scene, 1, done(2), None), Property::ClientOrder);
+
+    // The other machines have it already, so its output is known; that of n1 has not come so far.
+    let mut scene = Scene::settled();
+    for index in 1..=2 {
+        scene.apply(2, index).expect("sound");
+    }
+    scene.apply(1, 1).expect("sound");
+    invoke(&mut scene, 1, &put("a"));
+    fires(answer(&mut scene, 1, done(2), Some("ok")), Property::ClientOrder);
+    let mut scene = Scene::settled();
+    for index in 1..=2 {
+        scene.apply(1, index).expect("sound");
+    }
+    invoke(&mut scene, 1, &put("a"));
+    assert_eq!(answer(&mut scene, 1, done(2), Some("ok")), Ok(()));
 }
 
 /// Goal: an operation is lost only where an entry of another term is committed.
@@ -134,20 +162,33 @@ fn commands_that_nobody_may_have_asked_for_fire() {
 #[test]
 fn a_stale_read_fires() {
     let mut scene = applied();
-    let get = Command::Get { key: 0 }.encode();
-    let tell = |scene: &mut Scene, id, command: &Bytes, output: &'static str| {
-        invoke(scene, id, command);
-        let (at, op) = (Instant(scene.now), OpId(id));
-        let output = Bytes::from_static(output.as_bytes());
-        scene.checks.history.answer(at, op, NodeId(1), done(id), Some(&output)).expect("asked");
-    };
-    tell(&mut scene, 1, &put("a"), "ok");
-    tell(&mut scene, 2, &put("b"), "ok");
+    overwrite(&mut scene);
     assert_eq!(scene.checks.search(Instant(99), SEARCH_BUDGET), Ok(()));
-    tell(&mut scene, 3, &get, "a");
+    let mut scene = read_a_stale_value();
     fires(scene.checks.search(Instant(99), SEARCH_BUDGET), Property::Linearizability);
     assert_eq!(scene.checks.search(Instant(99), 1), Ok(()));
     assert_eq!(scene.checks.coverage.searches.inconclusive, 1);
+}
+
+/// A client has been told of two writes, and another reads the value of the first.
+pub(super) fn read_a_stale_value() -> Scene {
+    let mut scene = applied();
+    overwrite(&mut scene);
+    tell(&mut scene, 3, &Command::Get { key: 0 }.encode(), "a");
+    scene
+}
+
+fn overwrite(scene: &mut Scene) {
+    tell(scene, 1, &put("a"), "ok");
+    tell(scene, 2, &put("b"), "ok");
+}
+
+/// The history takes an answer, whatever the log says.
+fn tell(scene: &mut Scene, id: u64, command: &Bytes, output: &'static str) {
+    invoke(scene, id, command);
+    let (at, op) = (Instant(scene.now), OpId(id));
+    let output = Bytes::from_static(output.as_bytes());
+    scene.checks.history.answer(at, op, NodeId(1), done(id), Some(&output)).expect("asked");
 }
 
 /// Goal: an entry that is skipped, repeated, not committed, or another than the committed one fires.
@@ -187,7 +228,7 @@ fn machines_that_differ_fire() {
 
 /// A machine whose invariant is that it has taken no command.
 #[derive(Clone, Default)]
-struct Fragile(u64);
+pub(super) struct Fragile(u64);
 
 impl Machine for Fragile {
     fn apply(&mut self, _: LogPosition, _: &Bytes) -> Bytes {
@@ -214,6 +255,20 @@ impl Machine for Fragile {
     fn command(_: &mut crate::draw::Draw) -> Bytes {
         Bytes::new()
     }
+}
+
+/// Goal: a machine that does not come back from its snapshot fires at the end of the run.
+#[test]
+fn a_machine_that_its_snapshot_does_not_restore_fires() {
+    let mut scene = applied();
+    let machine = scene.machines[0].clone();
+    assert_eq!(scene.checks.restored(Instant(99), NodeId(1), &machine), Ok(()));
+    let ids = [NodeId(1)];
+    let membership = Membership::of_voters(ids).expect("a voter");
+    let mut checks = Checks::<Fragile>::new(&ids, &membership, &settings(), CheckLevel::Full);
+    // It restores nothing, which does for a machine that has taken nothing.
+    assert_eq!(checks.restored(Instant(99), NodeId(1), &Fragile(0)), Ok(()));
+    fires(checks.restored(Instant(99), NodeId(1), &Fragile(1)), Property::DigestsAgree);
 }
 
 /// Goal: a machine's own invariant is checked after each entry.

@@ -171,6 +171,23 @@ fn a_leader_that_nobody_answers_fires() {
     }
 }
 
+/// Goal: a malformed message that is believed or answered fires; of an earlier term it may be answered.
+#[test]
+fn a_malformed_message_that_leaves_a_trace_fires() {
+    let told = |gate, term| {
+        let mut scene = Scene::settled();
+        let fake = scene.node(2);
+        (fake.gate, fake.view.term, fake.view.vote) = (gate, Term(term), None);
+        let (at, node) = (scene.at(), scene.nodes[1].clone());
+        let result = scene.checks.malformed(at, at, NodeId(2), &node, &());
+        (result, scene.checks.coverage.count(Situation::MalformedRejected))
+    };
+    assert_eq!(told(Gate::Rejects, 1), (Ok(()), 1));
+    fires(told(Gate::Believes, 1).0, Property::RejectedUnchanged);
+    fires(told(Gate::Answers, 1).0, Property::RejectedUnchanged);
+    assert_eq!(told(Gate::Answers, 2), (Ok(()), 0));
+}
+
 /// Goal: what arrives tells what the run met.
 #[test]
 fn deliveries_are_told_apart() {
