@@ -1,16 +1,23 @@
-//! Plans that no seed makes: faults put together by proptest, which also shrinks what fails.
+//! Plans that no seed makes, put together by proptest, which also shrinks what fails.
 //!
 //! The generator draws faults in patterns that experience suggests. Here any fault may follow any other at
-//! any time, so a bug that hides from the patterns has another chance to show.
+//! any time, so a bug that hides from the patterns has another chance to show. And where people write plans, any
+//! number may be extreme: then it is refused, or the run is sound.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::sample::Index;
+use proptest::test_runner::{RngSeed, TestRunner};
 use raft_core::{Instant, Node, NodeId, Ticks};
 use raft_sim::kv::Kv;
 use raft_sim::plan::{
-    CrashPoint, Cut, Fault, MessageKind, Plan, Profile, Span, TRUE_RATE, Target, TimedFault, Way,
+    CrashPoint, Cut, Fault, MessageKind, Plan, PlanError, Profile, Span, TRUE_RATE, Target,
+    TimedFault, Way,
 };
 use raft_sim::world;
+use serde_json::Value;
 
 /// How long things go wrong, in microseconds.
 const TROUBLE: u64 = 3_000_000;
@@ -109,4 +116,136 @@ proptest! {
         let told = verdict.violation.map(|violation| format!("{violation}\n{}", plan.to_json()));
         prop_assert_eq!(told, None, "save the plan to a file and look at it with `raft-sim replay FILE`");
     }
+}
+
+/// What becomes of a number.
+#[derive(Clone, Copy, Debug)]
+enum Extreme {
+    Zero,
+    One,
+    Greatest,
+    Thousandfold,
+    Thousandth,
+}
+
+impl Extreme {
+    const ALL: [Self; 5] =
+        [Self::Zero, Self::One, Self::Greatest, Self::Thousandfold, Self::Thousandth];
+
+    fn of(self, number: u64) -> u64 {
+        match self {
+            Self::Zero => 0,
+            Self::One => 1,
+            Self::Greatest => u64::MAX,
+            Self::Thousandfold => number.saturating_mul(1_000),
+            Self::Thousandth => number / 1_000,
+        }
+    }
+}
+
+/// Every number in a plan, as where it is and what it is.
+fn numbers(value: &Value, place: &str, found: &mut Vec<(String, u64)>) {
+    match value {
+        Value::Number(number) => {
+            found.push((place.to_owned(), number.as_u64().expect("plans hold no other numbers")));
+        }
+        Value::Array(items) => {
+            for (item, value) in items.iter().enumerate() {
+                numbers(value, &format!("{place}/{item}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                numbers(value, &format!("{place}/{field}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// A plan of which one number is not what the generator makes of it.
+#[derive(Debug)]
+struct Changed {
+    plan: Plan,
+    /// The name of the field.
+    field: String,
+    number: u64,
+}
+
+/// A place without the numbers of items in lists: `/faults/3/at` and `/faults/4/at` are the same field.
+fn names(place: &str) -> Vec<&str> {
+    place.split('/').filter(|part| part.parse::<u64>().is_err()).collect()
+}
+
+/// Changes one number. Every field is as likely, however many of it there are in the plan's lists.
+fn changed(plan: &Plan, extreme: Extreme, field: Index, item: Index) -> Changed {
+    let mut value: Value = serde_json::from_str(&plan.to_json()).expect("a plan is JSON");
+    let mut found = Vec::new();
+    numbers(&value, "", &mut found);
+    let mut fields = BTreeMap::<Vec<&str>, Vec<(&str, u64)>>::new();
+    for (place, number) in &found {
+        fields.entry(names(place)).or_default().push((place, *number));
+    }
+    let fields: Vec<_> = fields.into_values().collect();
+    let (place, number) = *item.get(field.get(&fields[..]).as_slice());
+    let mut write = |number: u64| {
+        *value.pointer_mut(place).expect("it was found there") = number.into();
+        serde_json::from_value(value.clone())
+    };
+    let number = extreme.of(number);
+    let (plan, number) = match write(number) {
+        Ok(plan) => (plan, number),
+        Err(_) => (write(u32::MAX.into()).expect("a number of 32 bits"), u32::MAX.into()),
+    };
+    let field = names(place).last().expect("lists have names").to_string();
+    Changed { plan, field, number }
+}
+
+fn extreme_plan() -> impl Strategy<Value = Changed> {
+    let profile = prop::sample::select(vec![Profile::Default, Profile::Calm]);
+    let extreme = prop::sample::select(Extreme::ALL.to_vec());
+    (0..1_000_000_u64, profile, extreme, any::<Index>(), any::<Index>()).prop_map(
+        |(seed, profile, extreme, field, item)| {
+            changed(&Plan::generate(seed, profile), extreme, field, item)
+        },
+    )
+}
+
+fn says_what_would_do(error: &PlanError) -> bool {
+    match error {
+        PlanError::Impossible { expected, .. } => !expected.is_empty(),
+        PlanError::Settings(_) | PlanError::Version { .. } => true,
+        _ => false,
+    }
+}
+
+/// A plan with an extreme number is refused in a sentence that names the field, what it is and what would do;
+/// or it runs and comes to its end in good order: no plan is taken for a fault of the Raft under test.
+#[test]
+fn extreme_plans_are_refused_or_sound() {
+    let config = ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(2026),
+        ..ProptestConfig::default()
+    };
+    let (refused, ran) = (Cell::new(0), Cell::new(0));
+    let outcome =
+        TestRunner::new(config).run(&extreme_plan(), |Changed { plan, field, number }| {
+            if let Err(error) = plan.validate() {
+                refused.set(refused.get() + 1);
+                let text = error.to_string();
+                prop_assert!(text.contains(&field) && text.contains(&number.to_string()), "{text}");
+                prop_assert!(says_what_would_do(&error), "{text}");
+                return Ok(());
+            }
+            ran.set(ran.get() + 1);
+            let violation = world::run::<Node, Kv>(&plan).violation;
+            prop_assert_eq!(violation, None, "{}", plan.to_json());
+            Ok(())
+        });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    assert!(refused.get() > 500 && ran.get() > 500, "{} and {}", refused.get(), ran.get());
 }

@@ -4,7 +4,8 @@
 //! plan does not list (the delay of each message, the latency of each write) is drawn by keys from its
 //! seed, so changing one part of a plan does not reshuffle the rest.
 //!
-//! Invariant: a plan that passes [`Plan::validate`] can be run: no value in it makes the simulator fail.
+//! Invariant: a plan that passes [`Plan::validate`] can be run: no value in it makes the simulator fail, or is taken
+//! for a fault of the Raft under test.
 
 mod action;
 mod error;

@@ -12,7 +12,7 @@ use std::fmt::Display;
 use raft_core::{NodeId, Ticks};
 
 use super::network::{Rare, Span};
-use super::node::{LONGEST, RATES};
+use super::node::{LONGEST, RATES, TRUE_RATE};
 use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
 
 /// The longest election and request timeout: a run lasts for many of them.
@@ -21,12 +21,14 @@ const LONGEST_TIMEOUT: u64 = LONGEST.0 / 100;
 const LEAST_COMMAND: u64 = 64;
 /// The least `max_undurable_bytes`: with less, logs grow by one entry at a time.
 const LEAST_UNDURABLE: u64 = 512;
+/// The greatest window of messages that runs in some 100,000 events can do with.
+const MOST_IN_FLIGHT: u64 = 256;
 /// Where nearly all messages are lost, nothing happens until everything is healed.
 const MOST_LOSS: u64 = 900_000;
 /// The most election timeouts that a message usually takes. What may take longer is `network.slow`.
 const SLOWEST_MESSAGES: u64 = 4;
 /// What waits before it leaves goes on waiting when all is healed, for at most this part of an election timeout.
-const LEAVE_PART: u64 = 8;
+const LEAVE_PART: u64 = 16;
 /// In so many election timeouts the first leader may be elected.
 const FIRST_ELECTION: u64 = 2;
 /// In so many election timeouts a cluster settles under a static cut.
@@ -69,6 +71,9 @@ impl Plan {
         at_least("settings.request_timeout", request, election, why)?;
         let why = "or no command of a machine is taken";
         at_least("settings.max_command_bytes", settings.max_command_bytes, LEAST_COMMAND, why)?;
+        let why = "as all that are under way are sent again when one is lost or overtaken";
+        let window = settings.max_inflight_messages;
+        at_most("settings.max_inflight_messages", window, MOST_IN_FLIGHT, why)?;
         let why = "or logs grow by one entry at a time";
         let undurable = settings.max_undurable_bytes;
         at_least("settings.max_undurable_bytes", undurable, LEAST_UNDURABLE, why)
@@ -80,24 +85,20 @@ impl Plan {
             let expected = format!("it must have a rate for each node, and nodes is {nodes}");
             return refuse("clocks", format!("a list of {rates} rates"), expected);
         }
-        for (node, rate) in self.clocks.iter().enumerate() {
-            let (least, most) = RATES;
-            if !(least..=most).contains(rate) {
-                let expected = format!("a rate must be from {least} to {most} in a second");
-                return refuse(format!("clocks[{node}]"), rate, expected);
-            }
+        for (node, rate) in self.clocks.iter().copied().enumerate() {
+            let field = format!("clocks[{node}]");
+            at_least(&field, rate.into(), RATES.0.into(), "half as fast as time")?;
+            at_most(&field, rate.into(), RATES.1.into(), "twice as fast as time")?;
         }
-        let fastest = self.clocks.iter().copied().max().unwrap_or(1);
-        let slowest = self.clocks.iter().copied().min().unwrap_or(1);
-        let heartbeat = self.settings.heartbeat_interval.0;
-        let longest = heartbeat.saturating_mul(fastest.into()) / u64::from(slowest);
-        let election = self.settings.election_timeout.0;
-        if longest > election / 2 {
-            let expected = format!(
-                "by the fastest of clocks ({fastest}) a leader with the slowest ({slowest}) is heard every \
-                 {longest}, and that must be at most half of settings.election_timeout, which is {election}"
+        let slowest = self.clocks.iter().copied().min().unwrap_or(TRUE_RATE);
+        let fastest = slowest * 3 / 2;
+        for (node, rate) in self.clocks.iter().copied().enumerate() {
+            let field = format!("clocks[{node}]");
+            let why = format_args!(
+                "half as fast again as the slowest of clocks ({slowest}), or the fastest node's election \
+                 timeouts always end before those of others begin to"
             );
-            return refuse("settings.heartbeat_interval", heartbeat, expected);
+            at_most(&field, rate.into(), fastest.into(), why)?;
         }
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Plan {
         span("network.leave", network.leave)?;
         let most = election / LEAVE_PART;
         let why = format_args!(
-            "an eighth of settings.election_timeout ({election}), or no leader stays in office"
+            "a sixteenth of settings.election_timeout ({election}), or no leader stays in office"
         );
         at_most("network.leave.max", network.leave.max.0, most, why)?;
         self.usual("network.delay", network.delay)?;

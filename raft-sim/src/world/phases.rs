@@ -417,7 +417,7 @@ mod tests {
     /// for ever.
     #[test]
     fn healing_ends_slow_batches() {
-        let slow = Span::new(140_000, 60_000_000);
+        let slow = Span::new(75_000, 60_000_000);
         let mut taking = plan();
         taking.apply.latency = slow;
         assert_eq!(run::<Node, Kv>(&taking).violation, None);

@@ -120,7 +120,7 @@ fn messages_that_had_not_left_die_with_their_sender() {
     let faults: Vec<(u64, Fault)> = (2..12).map(|turn| (turn * 250_000, crash)).collect();
     let mut plan = plan(&faults);
     assert_eq!(watched(&plan).1.never_left, 0);
-    plan.network.leave = Span::new(1_000, 15_000);
+    plan.network.leave = Span::new(1_000, 9_000);
     assert!(watched(&plan).1.never_left > 0);
 }
 

@@ -11,10 +11,8 @@ const COMING_TO_REST: u64 = 10;
 /// How many election timeouts pass under a static cut beside those that the plan gives.
 const AROUND_A_STATIC_CUT: u64 = 12;
 
-/// About the least size of an entry.
-const SMALL_ENTRY: u64 = 64;
-/// One of so many messages is found to have been overtaken.
-const RARELY_OVERTAKEN: u64 = 4;
+/// When all is healed, no delay is longer than this part of an election timeout.
+const FAIR_PART: u64 = 16;
 
 /// What events are for.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +20,6 @@ enum Purpose {
     Heartbeats,
     Operations,
     OperationsUnderCut,
-    Resending,
     Retries,
     Flapping,
 }
@@ -33,7 +30,6 @@ pub(super) fn check(plan: &Plan) -> Checked {
         Purpose::Heartbeats,
         Purpose::Operations,
         Purpose::OperationsUnderCut,
-        Purpose::Resending,
         Purpose::Retries,
         Purpose::Flapping,
     ];
@@ -58,7 +54,6 @@ impl Purpose {
             Self::Heartbeats => heartbeats(plan),
             Self::Operations => operations_begun(plan).saturating_mul(each(plan)),
             Self::OperationsUnderCut => operations_begun_under_cut(plan).saturating_mul(each(plan)),
-            Self::Resending => resending(plan),
             Self::Retries => retries(plan),
             Self::Flapping => flapping(plan),
         }
@@ -88,14 +83,6 @@ impl Purpose {
                 load.clients,
                 load.think.min,
                 load.think.max
-            ),
-            Self::Resending => format!(
-                "for entries that are sent again when messages overtake each other: \
-                 settings.max_inflight_messages is {}, each of settings.max_batch_entries {} and \
-                 settings.max_batch_bytes {}",
-                settings.max_inflight_messages,
-                settings.max_batch_entries,
-                settings.max_batch_bytes
             ),
             Self::Retries => format!(
                 "for {} clients that may try again after workload.backoff, from {} to {}, until heal_at {}",
@@ -135,40 +122,36 @@ fn heartbeats(plan: &Plan) -> u64 {
     let settings = &plan.settings;
     let rest = COMING_TO_REST * settings.election_timeout.0 + settings.request_timeout.0;
     let time = plan.heal_at.0 + under_static_cut(plan) + rest;
-    let each = 3 * u64::from(plan.nodes);
+    let each = 4 * u64::from(plan.nodes);
     time / settings.heartbeat_interval.0.max(1) * with_copies(plan, each)
 }
 
 /// How many operations clients begin until everything is healed.
 fn operations_begun(plan: &Plan) -> u64 {
     let load = &plan.workload;
-    let times = [plan.network.leave, plan.network.delay, plan.disk.write, plan.disk.receipt];
-    let takes = times.into_iter().chain([plan.apply.latency, load.think]).map(usual).sum::<u64>();
-    let clients = u64::from(load.clients);
-    (clients * plan.heal_at.0 / takes.max(1)).min(load.operations)
+    let takes = usual(load.think) + answered(plan, u64::MAX);
+    (u64::from(load.clients) * plan.heal_at.0 / takes).min(load.operations)
 }
 
-/// Under a static cut operations are not limited in number, and nobody thinks for long.
+/// Under a static cut operations are not limited in number, and nothing takes long.
 fn operations_begun_under_cut(plan: &Plan) -> u64 {
-    let load = &plan.workload;
-    let pause = usual(load.think).min(plan.settings.election_timeout.0).max(1);
-    u64::from(load.clients) * under_static_cut(plan) / pause
+    let (load, settings) = (&plan.workload, &plan.settings);
+    let think = usual(load.think.capped(settings.election_timeout.0));
+    let takes = think + answered(plan, settings.fraction(FAIR_PART));
+    u64::from(load.clients) * under_static_cut(plan) / takes
 }
 
-/// Whenever a message overtakes another, all that are under way to a node may have to be sent again. Those who
-/// lag behind are sent everything in windows.
-fn resending(plan: &Plan) -> u64 {
-    let settings = &plan.settings;
-    let batch = settings.max_batch_entries.min(settings.max_batch_bytes / SMALL_ENTRY).max(1);
-    let messages = (operations_begun(plan) + operations_begun_under_cut(plan)) / batch;
-    let window = settings.max_inflight_messages.min(messages);
-    let again = (messages * window).saturating_mul(u64::from(plan.nodes) - 1) / RARELY_OVERTAKEN;
-    with_copies(plan, again)
+/// How long an operation usually takes, when no part of it takes more than `longest`.
+fn answered(plan: &Plan, longest: u64) -> u64 {
+    let Plan { network, disk, apply, .. } = plan;
+    let parts = [network.delay, disk.write, disk.receipt, apply.latency, apply.report];
+    let parts = parts.into_iter().map(|part| usual(part.capped(longest))).sum::<u64>();
+    parts.min(usual(plan.workload.patience))
 }
 
 /// Each is passed on, replicated, written and applied everywhere.
 fn each(plan: &Plan) -> u64 {
-    with_copies(plan, 8 * u64::from(plan.nodes)) + 4
+    with_copies(plan, 10 * u64::from(plan.nodes)) + 4
 }
 
 /// While nobody leads, every attempt is refused, perhaps after it was passed on.
@@ -200,9 +183,9 @@ fn with_copies(plan: &Plan, messages: u64) -> u64 {
     messages + (messages * copies).div_ceil(1_000_000)
 }
 
-/// About the mean of what is drawn from a span: most of it is of the greatest order of magnitude.
+/// About the mean of what is drawn from a span, in which every order of magnitude is as likely.
 fn usual(span: Span) -> u64 {
     let (min, max) = (span.min.0.max(1), span.max.0.max(1));
     let octaves = u64::from(max.ilog2() - min.ilog2());
-    (max / (octaves + 1)).max(min)
+    (max * 3 / (octaves + 1) / 2).clamp(min, min.midpoint(max))
 }
