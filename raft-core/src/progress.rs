@@ -202,6 +202,9 @@ impl Progress {
     /// The peer holds the leader's log up to `matched`, durably; `base` is where that log begins.
     pub(crate) fn accepted(&mut self, matched: LogIndex, base: LogIndex, now: Instant) {
         let is_news = matched > self.matched;
+        if is_news {
+            self.fetch.end_rest();
+        }
         self.matched = self.matched.max(matched);
         match &mut self.flow {
             Flow::Probe(probe) => {

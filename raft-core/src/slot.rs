@@ -43,12 +43,26 @@ impl Slot {
         *self = Self::Resting { until };
     }
 
+    /// There is a reason to ask again at once.
+    pub(crate) fn end_rest(&mut self) {
+        if let Self::Resting { .. } = self {
+            *self = Self::Free;
+        }
+    }
+
     /// Gives up a question that has not been answered for `patience`.
     pub(crate) fn give_up(&mut self, now: Instant, patience: Ticks) {
         if let Self::Asked { since, .. } = self {
             if now.since(*since) >= patience {
                 *self = Self::Free;
             }
+        }
+    }
+
+    /// Ends a rest that is over, so that nobody waits for its end any more.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        if self.deadline() <= now {
+            *self = Self::Free;
         }
     }
 
@@ -80,5 +94,9 @@ mod tests {
         assert!(slot.answer(2) && !slot.answer(2));
         slot.rest(Instant(30));
         assert!(!slot.is_free(Instant(29)) && slot.is_free(slot.deadline()));
+        slot.wake(Instant(29));
+        assert_eq!(slot.deadline(), Instant(30));
+        slot.wake(Instant(30));
+        assert_eq!(slot.deadline(), Instant::NEVER, "or the node would be due for ever");
     }
 }

@@ -49,6 +49,11 @@ impl Node {
         self.replica.log.base()
     }
 
+    /// Whether the membership in force is known to be committed.
+    pub fn is_membership_committed(&self) -> bool {
+        self.replica.memberships.active_since() <= self.replica.log.commit()
+    }
+
     /// The snapshot that counts.
     pub fn snapshot(&self) -> &SnapshotMeta {
         &self.replica.snapshot

@@ -54,7 +54,10 @@ pub(crate) fn send_log(
         let last = replica.log.last_index();
         let is_in_memory = progress.next() >= replica.log.cached_first();
         let following = match replica.log.entry(progress.next()).map(Entry::size) {
-            None if progress.next() <= last => Some(0),
+            // Of what must be read nobody knows the size: it waits until a whole batch fits.
+            None if progress.next() <= last => {
+                Some(replica.config.max_batch_bytes.min(replica.config.max_inflight_bytes))
+            }
             size => size,
         };
         match progress.allowance(following, &replica.config) {
@@ -132,6 +135,13 @@ pub(crate) fn fetched(
         let fits = entries.len() == 1 || total <= bytes;
         let entries = if fits { entries } else { first_within(&entries, bytes) };
         append(replica, to, progress, entries, effects);
+    } else {
+        // The next entry is larger than what the window has room for: until it has more, there is no use in
+        // reading it again.
+        progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
+    } else {
+        // One entry that is larger than a batch: the window must be empty for it.
+        progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
     }
 }
 
