@@ -139,9 +139,6 @@ pub(crate) fn fetched(
         // The next entry is larger than what the window has room for: until it has more, there is no use in
         // reading it again.
         progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
-    } else {
-        // One entry that is larger than a batch: the window must be empty for it.
-        progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
     }
 }
 
