@@ -44,6 +44,7 @@ mod gate;
 mod invariants;
 mod node;
 mod replay;
+pub mod session;
 
 pub use apply::{Applied, Apply, Committed};
 pub use config::{Config, ConfigError, Forwarding, Priority, Settings, Toggle};

@@ -173,8 +173,17 @@ impl Node {
         }
         let leader = message.is_from_leader().then_some(from);
         let before = self.mark();
+        // A later term alone is no reason to wait longer (paper §5.2): one that cannot win would keep one that
+        // can from standing.
+        let deadline = match &self.role {
+            RoleState::Follower(follower) if leader.is_none() => follower.deadline(),
+            _ => Instant::NEVER,
+        };
         self.replica.enter(term);
         self.follow(leader);
+        if let RoleState::Follower(follower) = &mut self.role {
+            follower.wait_until(deadline);
+        }
         self.report(before, effects);
         true
     }

@@ -26,7 +26,7 @@
 //! let mut session = Session::new(id, limits.max_outstanding);
 //!
 //! // Its command comes to stand in the log twice, because the first reply was lost.
-//! let (sequence, bytes) = session.submit("four").expect("nothing is outstanding");
+//! let (sequence, bytes) = session.submit(b"four").expect("nothing is outstanding");
 //! assert_eq!(apply(2, &bytes), SessionReply::Done("4".into()));
 //! assert_eq!(apply(3, &bytes), SessionReply::Done("4".into()));
 //! session.answered(sequence);
@@ -68,8 +68,6 @@ mod request;
 mod stored;
 mod table;
 
-use core::fmt;
-
 use crate::types::LogPosition;
 
 pub use client::Session;
@@ -90,16 +88,4 @@ pub struct Sequence(pub u64);
 impl Sequence {
     /// The number of the first command.
     pub const FIRST: Self = Self(1);
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session {}", self.0)
-    }
-}
-
-impl fmt::Display for Sequence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
 }

@@ -60,6 +60,11 @@ impl Follower {
         self.deadline = now.after(self.timeout);
     }
 
+    /// Waits until then, or less.
+    pub(crate) fn wait_until(&mut self, deadline: Instant) {
+        self.deadline = self.deadline.min(deadline);
+    }
+
     fn hear(&mut self, replica: &Replica) {
         self.heard = Some(replica.now);
         self.postpone(replica.now);

@@ -54,7 +54,10 @@ pub(crate) fn send_log(
         let last = replica.log.last_index();
         let is_in_memory = progress.next() >= replica.log.cached_first();
         let following = match replica.log.entry(progress.next()).map(Entry::size) {
-            None if progress.next() <= last => Some(0),
+            // Of what must be read nobody knows the size: it waits until a whole batch fits.
+            None if progress.next() <= last => {
+                Some(replica.config.max_batch_bytes.min(replica.config.max_inflight_bytes))
+            }
             size => size,
         };
         match progress.allowance(following, &replica.config) {
