@@ -6,6 +6,7 @@
 
 mod events;
 mod faults;
+mod members;
 
 use std::fmt::Display;
 
@@ -53,6 +54,7 @@ impl Plan {
         self.validate_lanes()?;
         self.validate_healing()?;
         self.validate_workload()?;
+        members::check(self)?;
         faults::check(self)?;
         if let Some(cut) = &self.static_cut {
             self.validate_static_cut(cut)?;

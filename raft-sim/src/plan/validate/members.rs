@@ -1,0 +1,137 @@
+//! Whether a plan's founders, actions and snapshots make sense.
+
+use raft_core::{Membership, MembershipParts, NodeId, Toggle};
+
+use super::{Checked, at_least, at_most, refuse, share};
+use crate::plan::node::TRUE_RATE;
+use crate::plan::{Action, Plan};
+
+/// The least `max_chunk_bytes`: with less, a snapshot takes longer than anybody waits.
+const LEAST_CHUNK: u64 = 256;
+/// The most actions: each takes the cluster a while.
+const MOST_ACTIONS: usize = 1_000;
+
+pub(super) fn check(plan: &Plan) -> Checked {
+    at_least("founders", plan.founders.into(), 1, "or nobody founds the cluster")?;
+    let why = "as many as there are nodes";
+    at_most("founders", plan.founders.into(), plan.nodes.into(), why)?;
+    let why = "or a snapshot takes longer than anybody waits";
+    at_least("settings.max_chunk_bytes", plan.settings.max_chunk_bytes, LEAST_CHUNK, why)?;
+    plan.usual("snapshots.latency", plan.snapshots.latency)?;
+    share("snapshots.failure_per_million", plan.snapshots.failure_per_million)?;
+    share("snapshots.elsewhere_per_million", plan.snapshots.elsewhere_per_million)?;
+    share("snapshots.stale_per_million", plan.snapshots.stale_per_million)?;
+    share("workload.read_per_million", plan.workload.read_per_million)?;
+    clocks_keep_the_lease(plan)?;
+    if plan.actions.len() > MOST_ACTIONS {
+        let expected = format!("it may have {MOST_ACTIONS} at most");
+        return refuse("actions", format!("a list of {}", plan.actions.len()), expected);
+    }
+    for (number, timed) in plan.actions.iter().enumerate() {
+        action(plan, &timed.action).map_err(|error| error.inside(&format!("actions[{number}]")))?;
+    }
+    Ok(())
+}
+
+/// A lease is only as good as the clocks are.
+fn clocks_keep_the_lease(plan: &Plan) -> Checked {
+    if plan.settings.read_lease == Toggle::Off {
+        return Ok(());
+    }
+    let drift = plan.settings.max_clock_drift_ppm;
+    match plan.clocks.iter().find(|rate| rate.abs_diff(TRUE_RATE) > drift) {
+        None => Ok(()),
+        Some(rate) => {
+            let expected = format!(
+                "with settings.read_lease on, every clock must be within settings.max_clock_drift_ppm ({drift}) of \
+                 {TRUE_RATE}"
+            );
+            refuse("clocks", rate, expected)
+        }
+    }
+}
+
+fn action(plan: &Plan, action: &Action) -> Checked {
+    let known = |field: &str, id: &NodeId| {
+        at_least(field, id.0, 1, "as nodes are named from n1")?;
+        at_most(field, id.0, plan.nodes.into(), "as there are no more nodes")
+    };
+    match action {
+        Action::Members { voters, learners } => {
+            voters.iter().try_for_each(|id| known("members.voters", id))?;
+            learners.iter().try_for_each(|id| known("members.learners", id))?;
+            let parts = MembershipParts {
+                voters: voters.iter().copied().collect(),
+                learners: learners.iter().copied().collect(),
+                ..MembershipParts::default()
+            };
+            match Membership::try_from(parts) {
+                Ok(membership) if !membership.voters().is_empty() => Ok(()),
+                Ok(_) => refuse("members.voters", "empty", "somebody must vote".to_owned()),
+                Err(error) => refuse("members", "none that can be", error.to_string()),
+            }
+        }
+        Action::Transfer { to } => known("transfer.to", to),
+        Action::Campaign { node } => known("campaign.node", node),
+        Action::Suppress { node, lasts } => {
+            known("suppress.node", node)?;
+            let why = "a hundred times settings.election_timeout, which is for ever in a run";
+            let most = plan.settings.election_timeout.0.saturating_mul(100);
+            at_most("suppress.lasts", lasts.0, most, why)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raft_core::Ticks;
+
+    use super::*;
+    use crate::plan::{Profile, TimedAction};
+
+    fn refused(change: impl FnOnce(&mut Plan)) -> String {
+        let mut plan = Plan::generate(3, Profile::Calm);
+        assert_eq!(plan.validate(), Ok(()));
+        change(&mut plan);
+        plan.validate().expect_err("it makes no sense").to_string()
+    }
+
+    fn acting(action: Action) -> impl FnOnce(&mut Plan) {
+        |plan| plan.actions.push(TimedAction { at: raft_core::Instant(1), action })
+    }
+
+    /// What makes no sense is refused with its field and its value.
+    #[test]
+    fn senseless_members_are_refused() {
+        let (one, far) = (vec![NodeId(1)], vec![NodeId(99)]);
+        let cases = [
+            (refused(|plan| plan.founders = 0), "founders is 0"),
+            (refused(|plan| plan.founders = 99), "founders is 99"),
+            (refused(|plan| plan.settings.max_chunk_bytes = 1), "max_chunk_bytes is 1"),
+            (refused(|plan| plan.snapshots.failure_per_million = 2_000_000), "failure_per_million"),
+            (
+                refused(acting(Action::Members { voters: far, learners: vec![] })),
+                "actions[0].members.voters is 99",
+            ),
+            (
+                refused(acting(Action::Members { voters: one.clone(), learners: one })),
+                "both a voter and a learner",
+            ),
+            (refused(acting(Action::Members { voters: vec![], learners: vec![] })), "must vote"),
+            (refused(acting(Action::Transfer { to: NodeId(0) })), "transfer.to is 0"),
+            (
+                refused(acting(Action::Suppress { node: NodeId(1), lasts: Ticks(u64::MAX) })),
+                "suppress.lasts",
+            ),
+        ];
+        for (error, words) in cases {
+            assert!(error.contains(words), "{error}");
+        }
+        let wrong_clock = refused(|plan| {
+            (plan.settings.stickiness, plan.settings.read_lease) = (Toggle::On, Toggle::On);
+            plan.settings.max_clock_drift_ppm = 10;
+            plan.clocks[0] = TRUE_RATE + 11;
+        });
+        assert!(wrong_clock.contains("max_clock_drift_ppm (10)"), "{wrong_clock}");
+    }
+}
