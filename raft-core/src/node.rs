@@ -417,6 +417,12 @@ impl Node {
         replica.pending.reads.applied(replica.machine.applied, effects);
         replica.hand_to_machine(effects);
         replica.log.evict(replica.config.max_cached_bytes, replica.config.max_uncommitted_bytes);
+        match self.role {
+            RoleState::Follower(_) => replica.start_installation(effects),
+            // Its log has everything that is committed (paper §5.4.3), whoever says otherwise.
+            RoleState::Leader(_) => replica.incoming.forgo(),
+            RoleState::PreCandidate(_) | RoleState::Candidate(_) => {}
+        }
         replica.start_write(effects);
     }
 }
