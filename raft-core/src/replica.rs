@@ -78,12 +78,13 @@ impl Replica {
         Ticks(self.jitter.election_timeout(least).0 + least.0 * u64::from(steps))
     }
 
-    /// Whether this node may stand for election at all: it is entitled to, terms are left, and its disk answers
-    /// (a candidate whose vote cannot become durable would only disturb).
+    /// Whether this node may stand for election at all: it is entitled to, terms are left, its disk answers (a
+    /// candidate whose vote cannot become durable would only disturb), and its log is not about to be another.
     pub(crate) fn may_campaign(&self) -> bool {
         self.is_electable()
             && self.term() < Term::MAX
             && !self.lane.is_stalled(self.now, self.config.election_timeout)
+            && !self.lane.is_installing()
     }
 
     /// Whether it may do so of its own accord.
