@@ -106,6 +106,13 @@ impl Incoming {
         self.complete.as_ref()
     }
 
+    /// What was staged is not to be installed.
+    pub(crate) fn forgo(&mut self) {
+        if self.complete.is_some() {
+            self.clear();
+        }
+    }
+
     /// What was staged is installed, or needed no more.
     pub(crate) fn clear(&mut self) {
         debug_assert!(self.under_way.is_none(), "nothing is staged after the last chunk");

@@ -32,6 +32,11 @@ pub(crate) fn check(replica: &Replica, role: &RoleState) -> Result<(), &'static 
     )?;
     let limit = replica.config.max_pending_requests;
     require(replica.pending.len() as u64 <= limit, "INV-13: pending requests are bounded")?;
+    let is_follower = matches!(role, RoleState::Follower(_));
+    require(
+        is_follower || !replica.lane.is_installing(),
+        "INV-21: a node that installs a snapshot follows",
+    )?;
     match role {
         RoleState::Follower(_) => Ok(()),
         RoleState::PreCandidate(_) => {

@@ -239,21 +239,11 @@ impl Log {
             self.commit_to(index);
             return;
         }
-        debug_assert!(index > self.base().index, "what a snapshot brings is not compacted away");
-        if self.holds(position) {
-            // It came to hold it while the snapshot was being installed; the disk has nothing after it.
-            self.commit_to(index);
-            let cached_first = self.cached_first();
-            self.forget_cached(index.next().entries_since(cached_first));
-            self.terms.compact(position);
-        } else {
-            self.terms = Terms::after(position);
-            self.cache.clear();
-            (self.cached_bytes, self.uncommitted_bytes) = (0, 0);
-            self.commit = self.commit.max(index);
-        }
-        (self.durable, self.submitted) = (index, index);
-        self.undurable_bytes = self.bytes_in(index, self.last_index());
+        debug_assert!(index > self.commit, "what is committed here needs no snapshot");
+        self.terms = Terms::after(position);
+        self.cache.clear();
+        (self.cached_bytes, self.uncommitted_bytes, self.undurable_bytes) = (0, 0, 0);
+        (self.commit, self.durable, self.submitted) = (index, index, index);
         (self.stale_from, self.compacts, self.in_flight) = (None, false, None);
     }
 
@@ -537,23 +527,5 @@ mod tests {
         assert_eq!((log.commit(), log.base(), log.last()), (LogIndex(3), at(3, 3), at(3, 3)));
         assert_eq!((log.durable(), log.cached_bytes()), (LogIndex(3), 0));
         assert!(!log.has_unsubmitted() && log.counters_agree());
-    }
-
-    /// Fine point 11: a log that came to hold the position while the snapshot was being installed stays in memory,
-    /// and goes to the disk again, which has nothing after the snapshot.
-    #[test]
-    fn what_comes_during_an_installation_is_written_again() {
-        let mut log = log_of(&[1]);
-        flush(&mut log);
-        assert_eq!(log.suffix_after(at(2, 3)), Suffix::Removed);
-        for term in [1, 2, 2] {
-            log.append(entry(term));
-        }
-        log.install(at(2, 3), Suffix::Removed);
-        assert_eq!((log.base(), log.last(), log.durable()), (at(2, 3), at(2, 4), LogIndex(3)));
-        let mut write = Write::default();
-        log.submit(&mut write);
-        assert_eq!(write.append.map(|append| append.first), Some(LogIndex(4)));
-        assert!(log.counters_agree());
     }
 }

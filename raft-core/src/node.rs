@@ -99,12 +99,10 @@ impl Node {
         let snapshot = self.replica.snapshot.position;
         self.replica.persisted(receipt, effects);
         let installed = self.replica.snapshot.position;
-        let is_installed = installed > snapshot;
         match &mut self.role {
-            RoleState::Follower(follower) if is_installed => follower.installed(installed.index),
-            // The log is another than the one it stands with, and so perhaps the membership.
-            RoleState::PreCandidate(_) | RoleState::Candidate(_) if is_installed => {
-                self.transit(Transition::Concede, effects);
+            // A node that installs a snapshot follows, until it has.
+            RoleState::Follower(follower) if installed > snapshot => {
+                follower.installed(installed.index);
             }
             RoleState::Candidate(candidate) => candidate.on_persisted(&self.replica),
             RoleState::Follower(_) | RoleState::PreCandidate(_) | RoleState::Leader(_) => {}
@@ -243,8 +241,8 @@ impl Node {
             Message::AppendEntries(append) => follower.on_append(replica, from, &append, effects),
             Message::Heartbeat { commit, round } => {
                 follower.on_heartbeat(replica, from, commit, round, effects);
-                // The question, or its answer, may be lost.
-                if let Some(sequence) = replica.pending.reads.open_question() {
+                let (now, interval) = (replica.now, replica.config.heartbeat_interval);
+                if let Some(sequence) = replica.pending.reads.overdue_question(now, interval) {
                     self.ask_leader(from, sequence, effects);
                 }
             }
@@ -406,7 +404,7 @@ impl Node {
             RoleState::Follower(follower) => {
                 follower.settle(&mut self.replica, effects);
                 if let Some(leader) = follower.leader() {
-                    if let Some(sequence) = self.replica.pending.reads.question() {
+                    if let Some(sequence) = self.replica.pending.reads.question(self.replica.now) {
                         self.ask_leader(leader, sequence, effects);
                     }
                 }
@@ -417,6 +415,12 @@ impl Node {
         replica.pending.reads.applied(replica.machine.applied, effects);
         replica.hand_to_machine(effects);
         replica.log.evict(replica.config.max_cached_bytes, replica.config.max_uncommitted_bytes);
+        match self.role {
+            RoleState::Follower(_) => replica.start_installation(effects),
+            // Its log has everything that is committed (paper §5.4.3), whoever says otherwise.
+            RoleState::Leader(_) => replica.incoming.forgo(),
+            RoleState::PreCandidate(_) | RoleState::Candidate(_) => {}
+        }
         replica.start_write(effects);
     }
 }

@@ -10,12 +10,14 @@ use alloc::collections::VecDeque;
 
 use crate::effect::Effects;
 use crate::request::{Outcome, Refusal};
-use crate::types::{Instant, LogIndex, NodeId, RequestId};
+use crate::types::{Instant, LogIndex, NodeId, RequestId, Ticks};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Reads {
     /// The number of the last question.
     asked: u64,
+    /// When it was asked last.
+    asked_at: Instant,
     /// The number of the last question that was answered, or given up.
     answered: u64,
     /// Reads by the question they wait for: `asked`, or the one after it. Deadlines rise.
@@ -52,17 +54,22 @@ impl Reads {
     }
 
     /// The number of a question to be asked now, if reads wait for one and none is under way.
-    pub(crate) fn question(&mut self) -> Option<u64> {
+    pub(crate) fn question(&mut self, now: Instant) -> Option<u64> {
         let is_due = self.answered == self.asked && !self.waiting.is_empty();
         is_due.then(|| {
-            self.asked += 1;
+            (self.asked, self.asked_at) = (self.asked + 1, now);
             self.asked
         })
     }
 
-    /// The number of the question that is under way.
-    pub(crate) fn open_question(&self) -> Option<u64> {
-        (self.answered < self.asked).then_some(self.asked)
+    /// The number of the question that is under way, if it was asked `patience` ago or earlier: it, or its answer,
+    /// may be lost, and is asked again.
+    pub(crate) fn overdue_question(&mut self, now: Instant, patience: Ticks) -> Option<u64> {
+        let is_overdue = self.answered < self.asked && now.since(self.asked_at) >= patience;
+        is_overdue.then(|| {
+            self.asked_at = now;
+            self.asked
+        })
     }
 
     /// The leader says that everything the reads of a question must see lies up to `index`.
@@ -122,6 +129,7 @@ mod tests {
     use super::*;
     use crate::effect::Effect;
 
+    const NOW: Instant = Instant(10);
     const LATER: Instant = Instant(1_000);
 
     fn replies(effects: &mut Effects) -> Vec<(u64, Outcome)> {
@@ -139,16 +147,18 @@ mod tests {
     fn a_read_waits_for_a_question_asked_after_it() {
         let (mut reads, mut effects) = (Reads::default(), Effects::new());
         reads.add(RequestId(1), LATER);
-        assert_eq!((reads.question(), reads.question()), (Some(1), None));
+        assert_eq!((reads.question(NOW), reads.question(NOW)), (Some(1), None));
         reads.add(RequestId(2), LATER);
         reads.answer(1, LogIndex(5));
         reads.applied(LogIndex(4), &mut effects);
         assert!(effects.is_empty());
         reads.applied(LogIndex(5), &mut effects);
         assert_eq!(replies(&mut effects), [(1, Outcome::Readable { index: LogIndex(5) })]);
-        assert_eq!((reads.question(), reads.open_question()), (Some(2), Some(2)));
+        assert_eq!(reads.question(NOW), Some(2));
+        assert_eq!(reads.overdue_question(Instant(14), Ticks(5)), None, "be patient");
+        assert_eq!(reads.overdue_question(Instant(15), Ticks(5)), Some(2));
         reads.answer(1, LogIndex(9));
-        assert_eq!(reads.open_question(), Some(2), "an answer that is repeated");
+        assert_eq!(reads.overdue_question(Instant(20), Ticks(5)), Some(2), "it is not answered by that");
         reads.answer(2, LogIndex(5));
         reads.applied(LogIndex(5), &mut effects);
         assert_eq!(replies(&mut effects), [(2, Outcome::Readable { index: LogIndex(5) })]);
@@ -160,10 +170,10 @@ mod tests {
     fn what_is_confirmed_outlives_the_leader() {
         let (mut reads, mut effects) = (Reads::default(), Effects::new());
         reads.add(RequestId(1), LATER);
-        assert_eq!(reads.question(), Some(1));
+        assert_eq!(reads.question(NOW), Some(1));
         reads.answer(1, LogIndex(5));
         reads.add(RequestId(2), LATER);
-        assert_eq!(reads.question(), Some(2));
+        assert_eq!(reads.question(NOW), Some(2));
         reads.abandon(None, &mut effects);
         let refused = Outcome::Refused { refusal: Refusal::LeadershipLost, leader: None };
         assert_eq!(replies(&mut effects), [(2, refused)]);

@@ -78,12 +78,13 @@ impl Replica {
         Ticks(self.jitter.election_timeout(least).0 + least.0 * u64::from(steps))
     }
 
-    /// Whether this node may stand for election at all: it is entitled to, terms are left, and its disk answers
-    /// (a candidate whose vote cannot become durable would only disturb).
+    /// Whether this node may stand for election at all: it is entitled to, terms are left, its disk answers (a
+    /// candidate whose vote cannot become durable would only disturb), and its log is not about to be another.
     pub(crate) fn may_campaign(&self) -> bool {
         self.is_electable()
             && self.term() < Term::MAX
             && !self.lane.is_stalled(self.now, self.config.election_timeout)
+            && !self.lane.is_installing()
     }
 
     /// Whether it may do so of its own accord.
@@ -280,8 +281,9 @@ impl Replica {
         }
     }
 
-    /// Starts the next write, if there is something to write and none is under way.
-    pub(crate) fn start_write(&mut self, effects: &mut Effects) {
+    /// Begins to make a snapshot count that is staged, if nothing is under way. Until that is done nothing is added
+    /// to the log, nor committed.
+    pub(crate) fn start_installation(&mut self, effects: &mut Effects) {
         let staged = self.incoming.complete().map(|snapshot| snapshot.position.index);
         if staged.is_some_and(|index| index <= self.log.commit()) && !self.lane.is_installing() {
             // The entries came in another way.
@@ -290,7 +292,12 @@ impl Replica {
         if let Some(snapshot) = self.incoming.complete().filter(|_| self.lane.is_free()).cloned() {
             let persist = self.lane.install(self.hard_state, snapshot, &self.log, self.now);
             effects.push(Effect::Persist(persist));
-        } else if self.lane.is_due(self.hard_state, &self.log) {
+        }
+    }
+
+    /// Starts the next write, if there is something to write and none is under way.
+    pub(crate) fn start_write(&mut self, effects: &mut Effects) {
+        if self.lane.is_due(self.hard_state, &self.log) {
             let persist = self.lane.submit(self.hard_state, &mut self.log, self.now);
             effects.push(Effect::Persist(persist));
         }

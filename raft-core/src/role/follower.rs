@@ -78,6 +78,9 @@ impl Follower {
         effects: &mut Effects,
     ) {
         self.hear(replica);
+        if replica.lane.is_installing() {
+            return; // The log is about to be another. It will be sent again.
+        }
         if !replica.log.holds(append.previous) {
             let refused = append.previous;
             let hint = replica.log.last_agreeable(refused);
@@ -106,7 +109,9 @@ impl Follower {
     ) {
         self.hear(replica);
         // The leader has capped it at what this node acknowledged, which is durable here.
-        replica.log.commit_to(commit);
+        if !replica.lane.is_installing() {
+            replica.log.commit_to(commit);
+        }
         let promise = replica.promise();
         replica.send(leader, Message::HeartbeatReply { round, promise }, effects);
     }

@@ -480,7 +480,7 @@ impl Leader {
     }
 
     fn answer_questions(&mut self, replica: &mut Replica, effects: &mut Effects) {
-        if let Some(sequence) = replica.pending.reads.question() {
+        if let Some(sequence) = replica.pending.reads.question(replica.now) {
             self.ask(replica.id(), replica.life().incarnation, sequence);
         }
         if self.questions.is_empty() || !Self::has_committed(replica) {
