@@ -63,29 +63,26 @@ impl Purpose {
     fn explained(self, plan: &Plan) -> String {
         let (settings, load) = (&plan.settings, &plan.workload);
         match self {
-            Self::Heartbeats => {
-                format!(
-                    "for heartbeats: settings.heartbeat_interval is {}, and they go on until heal_at {},{} \
-                     and until the last request ends (settings.request_timeout {})",
-                    settings.heartbeat_interval,
-                    plan.heal_at,
-                    static_cut(plan),
-                    settings.request_timeout
-                )
-            }
-            Self::Operations => format!(
-                "for up to {} operations (workload.operations) by {} clients that think from {} to {}",
-                load.operations, load.clients, load.think.min, load.think.max
-            ),
-            Self::OperationsUnderCut => format!(
-                "for the operations{} of {} clients that think from {} to {}",
+            Self::Heartbeats => format!(
+                "for heartbeats (settings.heartbeat_interval {}) until heal_at {},{} and until the last request \
+                 ends (settings.request_timeout {})",
+                settings.heartbeat_interval,
+                plan.heal_at,
                 static_cut(plan),
-                load.clients,
-                load.think.min,
-                load.think.max
+                settings.request_timeout
             ),
+            Self::Operations => format!(
+                "for up to {} operations (workload.operations) of {}, until heal_at {}",
+                load.operations,
+                clients(plan),
+                plan.heal_at
+            ),
+            Self::OperationsUnderCut => {
+                format!("for the operations of {},{}", clients(plan), static_cut(plan))
+            }
             Self::Retries => format!(
-                "for {} clients that may try again after workload.backoff, from {} to {}, until heal_at {}",
+                "for attempts of {} clients (workload.clients) with pauses of workload.backoff (min {}, \
+                 max {}), until heal_at {}",
                 load.clients, load.backoff.min, load.backoff.max, plan.heal_at
             ),
             Self::Flapping => {
@@ -102,6 +99,15 @@ impl Purpose {
             }
         }
     }
+}
+
+fn clients(plan: &Plan) -> String {
+    let load = &plan.workload;
+    let (think, patience) = (load.think, load.patience);
+    format!(
+        "{} clients (workload.clients) that think (min {}, max {}) and have patience (min {}, max {})",
+        load.clients, think.min, think.max, patience.min, patience.max
+    )
 }
 
 fn static_cut(plan: &Plan) -> String {

@@ -237,7 +237,7 @@ fn static_cuts_leave_a_cluster_that_can_work() {
 fn runs_have_enough_events_for_what_they_do() {
     let field = "limits.events";
     refused(field, &["is 400:", "a run may take"], |plan| plan.limits.events = 400);
-    let beats = ["400000", "settings.heartbeat_interval is 30", "heal_at", "settle 1500000"];
+    let beats = ["400000", "settings.heartbeat_interval 30", "heal_at", "settle 1500000"];
     refused(field, &beats, |plan| plan.settings.heartbeat_interval = Ticks(30));
     refused(field, &["heal_at 9000000000"], |plan| plan.heal_at = Instant(9_000_000_000));
     refused(field, &["settings.request_timeout 9000000000"], |plan| {
@@ -246,11 +246,11 @@ fn runs_have_enough_events_for_what_they_do() {
     refused(field, &["settle 1500000, lasts 9000000000"], |plan| {
         plan.static_cut.iter_mut().for_each(|cut| cut.lasts = Ticks(9_000_000_000));
     });
-    refused(field, &["1000000 operations", "from 1 to 1"], |plan| {
+    refused(field, &["1000000 operations", "think (min 1, max 1)"], |plan| {
         plan.static_cut = None;
         (plan.workload.operations, plan.workload.think) = (1_000_000, Span::exactly(1));
     });
-    refused(field, &["workload.backoff, from 1 to 1,"], |plan| {
+    refused(field, &["workload.backoff (min 1, max 1)"], |plan| {
         plan.workload.backoff = Span::exactly(1);
     });
     let (down, up, lasts) = (Ticks(1), Ticks(2), Ticks(2_000_000));
