@@ -11,13 +11,13 @@ mod traffic;
 use bytes::Bytes;
 use raft_core::{
     Append, ClusterId, Entry, HardState, Incarnation, Instant, LogIndex, LogPosition, Membership,
-    NodeId, Payload, Role, Settings, Term, Write,
+    NodeId, Payload, Role, Settings, SnapshotMeta, Term, Write,
 };
 
 use super::{CheckLevel, Checks};
 use crate::kv::{Command, Kv};
 use crate::machine::Machine;
-use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, View};
+use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, Task, View};
 use crate::violation::{Property, Violation};
 
 type Checked = Result<(), Violation>;
@@ -48,6 +48,9 @@ impl Raft for Fake {
     type Message = ();
     type Persist = Write;
     type Apply = ();
+    type Restore = SnapshotMeta;
+    type Take = SnapshotMeta;
+    type Chore = ();
     /// How many messages are to be sent.
     type Effects = u32;
 
@@ -80,8 +83,20 @@ impl Raft for Fake {
         self.entries.get(super::mirror::place(index)?)
     }
 
+    fn take_snapshot(&self, _: LogIndex) -> Option<SnapshotMeta> {
+        None
+    }
+
+    fn oldest_snapshot_in_use(&self) -> LogPosition {
+        self.view.snapshot
+    }
+
     fn membership(&self) -> &Membership {
         &self.membership
+    }
+
+    fn is_membership_committed(&self) -> bool {
+        true
     }
 
     fn inflight(&self) -> (u64, u64) {
@@ -98,6 +113,18 @@ impl Raft for Fake {
 
     fn write(persist: &Write) -> &Write {
         persist
+    }
+
+    fn restores(restore: &SnapshotMeta) -> &SnapshotMeta {
+        restore
+    }
+
+    fn takes(take: &SnapshotMeta) -> &SnapshotMeta {
+        take
+    }
+
+    fn task((): &()) -> Task<'_> {
+        unreachable!("a fake asks for nothing")
     }
 
     fn committed((): &()) -> impl Iterator<Item = Committed<'_>> {
@@ -257,6 +284,7 @@ impl Scene {
             vote: hard_state.vote,
             role: Role::Follower,
             leader: None,
+            snapshot: LogPosition::ZERO,
             base: LogPosition::ZERO,
             last,
             durable: last.index,

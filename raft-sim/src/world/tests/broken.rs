@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use raft_core::{
     Apply, ClusterId, Effects, Entry, Envelope, Instant, LogIndex, LogPosition, Membership,
-    Message, Node, Persist, Settings, Start, Ticks, Toggle, Write,
+    Message, Node, Persist, Restore, Settings, SnapshotMeta, Start, TakeSnapshot, Term, Ticks,
+    Toggle, Write,
 };
 
 use super::plan;
@@ -17,7 +18,8 @@ use crate::draw::Draw;
 use crate::kv::Kv;
 use crate::machine::Machine;
 use crate::plan::{CrashPoint, Cut, Fault, Plan, StaticCut, Target, Way};
-use crate::raft::{Committed, Facts, Input, Output, Raft, View};
+use crate::core_adapter::Chore;
+use crate::raft::{Committed, Facts, Input, Output, Raft, Task, View};
 use crate::violation::{Property, Violation};
 use crate::world::run;
 
@@ -59,6 +61,9 @@ impl<F: Flaw> Raft for Broken<F> {
     type Message = Envelope;
     type Persist = Persist;
     type Apply = Apply;
+    type Restore = Restore;
+    type Take = TakeSnapshot;
+    type Chore = Chore;
     type Effects = Effects;
 
     fn start(settings: Settings, start: Start, now: Instant) -> Result<Self, String> {
@@ -76,7 +81,12 @@ impl<F: Flaw> Raft for Broken<F> {
             Input::Receive(envelope) => Input::Receive(F::hears(envelope)),
             Input::Persisted(persist) => Input::Persisted(persist),
             Input::Applied(apply) => Input::Applied(apply),
-            Input::Propose(id, command) => Input::Propose(id, command),
+            Input::Restored(restore) => Input::Restored(restore),
+            Input::Taken(take) => Input::Taken(take),
+            Input::Answered(chore, answer) => Input::Answered(chore, answer),
+            Input::Request(request) => Input::Request(request),
+            Input::Campaign => Input::Campaign,
+            Input::Suppress(span) => Input::Suppress(span),
         };
         Raft::step(&mut self.0, now, input, effects);
     }
@@ -88,6 +98,8 @@ impl<F: Flaw> Raft for Broken<F> {
                 Output::Send(envelope) => Output::Send(envelope),
                 Output::Persist(persist) => Output::Persist(persist),
                 Output::Apply(apply) => Output::Apply(apply),
+                Output::Restore(restore) => Output::Restore(restore),
+                Output::Chore(chore) => Output::Chore(chore),
                 Output::Reply(reply) => Output::Reply(reply),
                 Output::Event(event) => Output::Event(event),
             });
@@ -106,8 +118,24 @@ impl<F: Flaw> Raft for Broken<F> {
         self.0.entry(index)
     }
 
+    fn term(&self, index: LogIndex) -> Option<Term> {
+        Raft::term(&self.0, index)
+    }
+
+    fn take_snapshot(&self, index: LogIndex) -> Option<TakeSnapshot> {
+        self.0.take_snapshot(index)
+    }
+
+    fn oldest_snapshot_in_use(&self) -> LogPosition {
+        self.0.oldest_snapshot_in_use()
+    }
+
     fn membership(&self) -> &Membership {
         self.0.membership()
+    }
+
+    fn is_membership_committed(&self) -> bool {
+        self.0.is_membership_committed()
     }
 
     fn inflight(&self) -> (u64, u64) {
@@ -128,6 +156,18 @@ impl<F: Flaw> Raft for Broken<F> {
 
     fn write(persist: &Persist) -> &Write {
         persist.write()
+    }
+
+    fn restores(restore: &Restore) -> &SnapshotMeta {
+        <Node as Raft>::restores(restore)
+    }
+
+    fn takes(take: &TakeSnapshot) -> &SnapshotMeta {
+        <Node as Raft>::takes(take)
+    }
+
+    fn task(chore: &Chore) -> Task<'_> {
+        <Node as Raft>::task(chore)
     }
 
     fn committed(apply: &Apply) -> impl Iterator<Item = Committed<'_>> {
