@@ -5,9 +5,13 @@
 
 mod support;
 
+#[path = "transcripts/format.rs"]
+mod format;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::{env, thread};
+use std::panic::AssertUnwindSafe;
+use std::{env, panic};
 
 use raft_core::{
     Entry, Event, LogIndex, Message, Outcome, Payload, Reader, Refusal, SnapshotReceipt, StepDown,
@@ -20,6 +24,8 @@ use support::lanes::Staging;
 
 /// How much happens in a run.
 const ACTS: usize = 2_500;
+/// How much of a run that fails is told.
+const LINES: usize = 60;
 
 /// The seeds to run: those of the environment, or a few hundred.
 fn seeds() -> Range<u64> {
@@ -30,15 +36,24 @@ fn seeds() -> Range<u64> {
     ends.unwrap_or_else(|| panic!("CHAOS_SEEDS is `{text}`: write two numbers, such as 0..600"))
 }
 
-/// Names the seed of a run that ends in a panic.
-struct Running(u64);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!("seed {}: CHAOS_SEEDS={}..{} runs it alone", self.0, self.0, self.0 + 1);
+/// A whole run. One that fails tells its seed and how it ended.
+fn run(seed: u64) -> Chaos {
+    let mut chaos = Chaos::new(seed);
+    let end = panic::catch_unwind(AssertUnwindSafe(|| {
+        for _ in 0..ACTS {
+            chaos.act();
         }
+        chaos.recover();
+    }));
+    if let Err(panic) = end {
+        let journal = &chaos.cluster.journal;
+        for (id, happened) in &journal[journal.len().saturating_sub(LINES)..] {
+            eprintln!("{}", format::line(*id, happened));
+        }
+        eprintln!("seed {seed}: CHAOS_SEEDS={seed}..{} runs it alone", seed + 1);
+        panic::resume_unwind(panic);
     }
+    chaos
 }
 
 /// How often each situation came up.
@@ -176,14 +191,7 @@ impl Tally {
 fn everything_comes_right_in_the_end() {
     let mut tally = Tally::default();
     for seed in seeds() {
-        let running = Running(seed);
-        let mut chaos = Chaos::new(seed);
-        for _ in 0..ACTS {
-            chaos.act();
-        }
-        tally.count(&chaos);
-        chaos.recover();
-        drop(running);
+        tally.count(&run(seed));
     }
     for (situation, times) in &tally.0 {
         println!("{times:8} times {situation}");

@@ -7,8 +7,11 @@ use raft_core::{LogIndex, NodeId, Outcome, Payload, Ticks};
 use super::Chaos;
 use crate::support::{Cluster, E, Pace};
 
-/// How many election timeouts a healed cluster has to find a leader.
-const PATIENCE: u64 = 40;
+/// How many election timeouts a healed cluster has to settle down.
+const PATIENCE: u64 = 20;
+/// How many it may need at most to find a leader: without pre-vote, two that stand again and again can be in each
+/// other's way for a while.
+const ELECTION_PATIENCE: u64 = 300;
 /// How many it has to bring everyone up to date: with limits that let one entry through at a time, and that one
 /// only when the leader has lost its patience, this takes a while.
 const LONG_PATIENCE: u64 = 600;
@@ -28,18 +31,26 @@ impl Chaos {
             cluster.release_disk(id);
             cluster.release_lanes(id);
         }
-        cluster.pass(Ticks(PATIENCE / 2 * E.0));
+        cluster.pass(Ticks(PATIENCE * E.0));
         stop_strangers(cluster);
-        cluster.pass(Ticks(PATIENCE / 2 * E.0));
+        let mut patience = ELECTION_PATIENCE;
+        while patience > 0 && (patience == ELECTION_PATIENCE || cluster.leader().is_none()) {
+            cluster.pass(Ticks(PATIENCE * E.0));
+            patience -= PATIENCE;
+        }
         let leader = cluster.leader();
         let leader =
             leader.unwrap_or_else(|| panic!("no leader is found:\n{}", cluster.describe()));
         let last = cluster.last(leader);
-        cluster.propose(leader, "last");
+        let mut request = cluster.propose(leader, "last");
         let mut patience = LONG_PATIENCE;
         while patience > 0 && !has_converged(cluster, LogIndex(last)) {
             cluster.pass(Ticks(5 * E.0));
             patience -= 5;
+            // It may have been too busy.
+            if let (Some(_), Some(leader)) = (cluster.refusal(request), cluster.leader()) {
+                request = cluster.propose(leader, "last");
+            }
         }
         let leader = cluster.leader().expect("a cluster without faults keeps its leader");
         assert!(!cluster.node(leader).membership().is_joint(), "a joint configuration is left");
