@@ -14,20 +14,22 @@ mod lie;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use lie::Lie;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use raft_core::{
-    ClusterId, Effect, Effects, Envelope, Instant, LogIndex, Message, Node, NodeId, RecordedInput,
-    Role, Term, Ticks, WireVersion, WriteNumber,
+    ClusterId, Effect, Effects, Envelope, Input, Instant, Message, Node, NodeId, PeerFlow,
+    RecordedInput, Role, Term, Ticks, WireVersion,
 };
 use support::chaos::Chaos;
+use support::checks::check_memory;
+use support::disk::Snapshot;
+use support::lanes::{Fetching, Reading, Staging, Transport};
 use support::{E, Happened, Host};
 
 /// How many runs are stopped; each is sent a series of messages.
 const RUNS: u32 = 1_500;
-/// What the core promises at most to hold back while the disk works.
-const MAX_WITHHELD: u64 = 1_024;
 
 /// What was sent, and what became of it.
 #[derive(Debug, Default)]
@@ -41,31 +43,62 @@ struct Tally {
     /// Sent to nodes with unacknowledged messages, and with uncommitted entries.
     mid_replication: u64,
     uncommitted_tail: u64,
+    /// To nodes that change members, that send a snapshot, that receive one, and that were handed over to.
+    mid_change: u64,
+    sending_snapshots: u64,
+    receiving_snapshots: u64,
+    handing_over: u64,
+    /// Snapshots that were installed under attack.
+    installed: u64,
 }
 
-/// A node under attack, with a disk and a machine that answer sooner or later.
+impl Tally {
+    fn note_state(&mut self, node: &Node) {
+        let status = node.status();
+        *self.roles.entry(status.role).or_default() += 1;
+        self.mid_replication += u64::from(node.max_inflight().0 > 0);
+        self.uncommitted_tail += u64::from(status.last.index > status.commit);
+        self.mid_change += u64::from(status.membership.is_joint());
+        let is_sent_one = |flow: PeerFlow| matches!(flow, PeerFlow::Snapshot { .. });
+        self.sending_snapshots += u64::from(status.peers.iter().any(|peer| is_sent_one(peer.flow)));
+        self.receiving_snapshots += u64::from(status.arriving.is_some());
+        self.handing_over += u64::from(status.transfer_to.is_some());
+    }
+}
+
+/// A node under attack, with a disk, a machine and readers that answer sooner or later.
 struct Victim {
     node: Node,
+    host: Host,
     now: Instant,
-    writing: Option<WriteNumber>,
-    applying: Option<LogIndex>,
     effects: Effects,
 }
 
 impl Victim {
     fn new(host: &Host, now: Instant) -> Option<Self> {
         let node = host.node.clone()?;
-        let writing = host.writing.as_ref().map(|(number, _)| *number);
-        Some(Self { node, now, writing, applying: host.applying, effects: Effects::new() })
+        Some(Self { node, host: host.clone(), now, effects: Effects::new() })
     }
 
     fn step(&mut self, input: &RecordedInput) {
         let input = input.replay(&self.node);
         self.node.step(self.now, input, &mut self.effects);
-        while let Some(effect) = self.effects.pop() {
+        let Self { node, host, effects, .. } = self;
+        while let Some(effect) = effects.pop() {
             match effect {
-                Effect::Persist(persist) => self.writing = Some(persist.number()),
-                Effect::Apply(apply) => self.applying = Some(apply.last()),
+                Effect::Persist(persist) => {
+                    host.writing = Some((persist.number(), persist.write().clone()));
+                }
+                Effect::Apply(apply) => host.applying = Some(apply.last()),
+                Effect::Restore(restore) => host.applying = Some(restore.index()),
+                Effect::Fetch(fetch) => host.lanes.fetches.push(Fetching::of(fetch, node)),
+                Effect::ReadChunk(read) => host.lanes.chunks.push(Reading::of(read, node)),
+                Effect::WriteChunk(chunk) => {
+                    host.lanes.staging = Some(Staging::chunk(chunk, node));
+                }
+                Effect::FetchSnapshot(fetch) => {
+                    host.lanes.staging = Some(Staging::fetch(fetch, node));
+                }
                 Effect::Send(_) | Effect::Reply(_) | Effect::Event(_) => {}
             }
         }
@@ -100,26 +133,50 @@ impl Victim {
         true
     }
 
-    /// The disk and the machine answer, and time passes.
+    /// The disk, the machine and the readers answer, and time passes.
     fn live(&mut self, choice: usize) {
-        match choice % 7 {
-            0 => {
-                if let Some(number) = self.writing.take() {
-                    self.step(&RecordedInput::Persisted(number));
-                }
+        let answer = match choice % 12 {
+            0..3 => self.host.writing.take().map(|(number, write)| {
+                self.host.disk.write(&write);
+                RecordedInput::Persisted(number)
+            }),
+            3 => self.host.applying.take().map(RecordedInput::Applied),
+            4 | 5 => self.stage(),
+            6 => self.host.lanes.fetches.pop().map(|fetching| fetching.done(&self.host.disk)),
+            7 => {
+                let reading = self.host.lanes.chunks.pop();
+                reading.map(|reading| reading.done(&self.host.disk, Transport::Chunks))
             }
-            1 => {
-                if let Some(last) = self.applying.take() {
-                    self.step(&RecordedInput::Applied(last));
-                }
-            }
-            2 => {
+            8 => {
                 self.now = self.now.after(Ticks(E.0 / 2));
-                self.step(&RecordedInput::Tick);
+                Some(RecordedInput::Tick)
             }
-            3 => self.step(&RecordedInput::Campaign),
-            _ => {}
+            9 => Some(RecordedInput::Campaign),
+            10 => {
+                // It may have applied nothing of what it says it has.
+                let take = self.node.take_snapshot(self.node.applied());
+                take.map(|take| {
+                    self.host.disk.keep(take.meta().clone(), Bytes::new());
+                    RecordedInput::of(&Input::SnapshotTaken(take.done()), &self.node)
+                })
+            }
+            _ => None,
+        };
+        if let Some(input) = answer {
+            self.step(&input);
         }
+    }
+
+    /// Stages what has arrived; of a snapshot that is to be fetched, just what was asked for is found.
+    fn stage(&mut self) -> Option<RecordedInput> {
+        let staging = self.host.lanes.staging.take()?;
+        let found = match &staging {
+            Staging::Fetch { snapshot, .. } => {
+                Some(Snapshot { meta: snapshot.clone(), bytes: Bytes::new() })
+            }
+            Staging::Chunk { .. } => None,
+        };
+        Some(staging.done(&mut self.host.disk, found))
     }
 }
 
@@ -144,7 +201,7 @@ fn tell(
                 cluster: ClusterId(7),
                 from: NodeId(to.0 % 3 + 1),
                 to: *to,
-                term: Term(node.term().0 + u64::from(*kind % 5 == 4)),
+                term: Term(node.term().0 + u64::from(values[6].is_odd())),
                 message: lie::invent(*kind, values, node.term(), node.last()),
             };
             Some((*to, envelope))
@@ -169,8 +226,7 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
     for (lie, choice) in lies {
         let Some((to, envelope)) = tell(lie, &genuine, &victims) else { continue };
         let Some(victim) = victims.get_mut(&to) else { continue };
-        let (kind, role, before) =
-            (envelope.message.kind(), victim.node.role(), victim.node.last());
+        let (kind, before) = (envelope.message.kind(), victim.node.last());
         let entries = match &envelope.message {
             Message::AppendEntries(append) => append.entries.len() as u64,
             // A new leader appends a blank entry, and a leader what is forwarded to it.
@@ -179,19 +235,18 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
         let mut tally = tally.borrow_mut();
         tally.sent += 1;
         tally.mutated += u64::from(matches!(lie, Lie::Mutated { .. }));
-        *tally.roles.entry(role).or_default() += 1;
-        tally.mid_replication += u64::from(victim.node.max_inflight().0 > 0);
-        tally.uncommitted_tail += u64::from(before.index > victim.node.commit());
+        tally.note_state(&victim.node);
         let accepted = victim.receive(envelope);
         let (sent, believed) = tally.kinds.entry(kind).or_default();
         *sent += 1;
         *believed += u64::from(accepted);
 
         let status = victim.node.status();
-        assert!(status.withheld_messages <= MAX_WITHHELD);
-        assert!(status.pending_requests <= chaos.cluster.settings.max_pending_requests);
+        check_memory(&chaos.cluster.settings, &status);
         assert!(status.last.index.0 <= before.index.0 + entries + 1, "the log holds what was sent");
+        let snapshot = victim.node.snapshot().position;
         victim.live(*choice);
+        tally.installed += u64::from(victim.node.snapshot().position > snapshot);
     }
 }
 
@@ -214,6 +269,11 @@ fn no_message_breaks_a_node() {
     println!("{} messages, {} of them mutations of genuine ones", tally.sent, tally.mutated);
     println!("to leaders with messages in flight: {}", tally.mid_replication);
     println!("to nodes with uncommitted entries: {}", tally.uncommitted_tail);
+    println!("to nodes in a joint configuration: {}", tally.mid_change);
+    println!("to leaders that send a snapshot: {}", tally.sending_snapshots);
+    println!("to nodes that receive one: {}", tally.receiving_snapshots);
+    println!("to leaders that hand over: {}", tally.handing_over);
+    println!("snapshots that counted in between: {}", tally.installed);
     println!("by role: {:?}", tally.roles);
     for (kind, (sent, accepted)) in &tally.kinds {
         println!("{kind:16} {sent:6} sent, {:3}% accepted", accepted * 100 / sent);
@@ -223,4 +283,6 @@ fn no_message_breaks_a_node() {
     assert!(tally.kinds.values().all(|(sent, accepted)| *accepted > 0 && accepted < sent));
     assert_eq!(tally.roles.len(), 4, "every role was attacked");
     assert!(tally.mid_replication > 100 && tally.uncommitted_tail > 100);
+    assert!(tally.mid_change > 100 && tally.handing_over > 10 && tally.installed > 100);
+    assert!(tally.sending_snapshots > 100 && tally.receiving_snapshots > 100);
 }

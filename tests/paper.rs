@@ -8,12 +8,18 @@ mod support;
 
 #[path = "paper/commitment.rs"]
 mod commitment;
+#[path = "paper/departures.rs"]
+mod departures;
 #[path = "paper/durability.rs"]
 mod durability;
 #[path = "paper/elections.rs"]
 mod elections;
 #[path = "paper/flow.rs"]
 mod flow;
+#[path = "paper/learners.rs"]
+mod learners;
+#[path = "paper/membership.rs"]
+mod membership;
 #[path = "paper/pre_vote.rs"]
 mod pre_vote;
 #[path = "paper/replication.rs"]

@@ -60,7 +60,7 @@ fn a_recorded_life_replays_to_an_equal_node() {
                 serde_json::from_str(&text).expect("what was written can be read");
             assert_eq!(read, recording);
 
-            let config = Settings { id: *id, ..cluster.settings }.validate().expect("as before");
+            let config = host.settings.validate().expect("as before");
             let mut node = Node::new(config, start, host.start.1).expect("as before");
             let mut effects = Effects::new();
             for step in &read {

@@ -8,7 +8,10 @@
 //! | command | what it does |
 //! |---|---|
 //! | `nodes 3 pre_vote=off` | a new cluster, with settings |
-//! | `campaign n1`, `tick n1`, `propose n1 text` | one input |
+//! | `join n4` | a node with an empty disk |
+//! | `campaign n1`, `tick n1`, `propose n1 text`, `read n1`, `transfer n1 n2` | one input |
+//! | `change n1 n1 n2 learners n3` | the same: the members are to be n1 and n2, and n3 a learner |
+//! | `compact n1` | a snapshot of the machine as it is |
 //! | `deliver n1 n2 Kind`, `drop n1 n2 Kind` | the oldest message of that kind on that way |
 //! | `settle`, `wait 100`, `pass 100` | deliver all; time without timers; time with timers |
 //! | `isolate n1`, `cut n1 n2`, `heal` | links |
@@ -25,7 +28,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use raft_core::{NodeId, Settings, Ticks, Toggle};
+use raft_core::{Membership, NodeId, Settings, Ticks, Toggle};
+use support::requests::members;
 use support::{Cluster, settings};
 
 /// Runs a transcript's commands; says what it should look like.
@@ -65,6 +69,11 @@ fn perform(cluster: &mut Cluster, command: &str) -> String {
         "nodes" => *cluster = Cluster::with(number(1), chosen(&words[2..])),
         "campaign" => cluster.campaign(node(1)),
         "tick" => cluster.tick(node(1)),
+        "join" => cluster.join(node(1)),
+        "read" => drop(cluster.read(node(1))),
+        "transfer" => drop(cluster.transfer(node(1), node(2))),
+        "change" => drop(cluster.change(node(1), target(&words[2..]))),
+        "compact" => assert!(cluster.compact(node(1)), "there is nothing to take a snapshot of"),
         "propose" => drop(cluster.propose(node(1), words[2].to_owned())),
         "deliver" => cluster.deliver(node(1), node(2), words[3]),
         "drop" => drop(cluster.take(node(1), node(2), words[3])),
@@ -94,12 +103,23 @@ fn node(word: &str) -> NodeId {
     NodeId(number.unwrap_or_else(|| panic!("`{word}` is no node: write n1")))
 }
 
+fn target(words: &[&str]) -> Membership {
+    let numbers = |words: &[&str]| words.iter().map(|word| node(word).0).collect::<Vec<_>>();
+    let mut halves = words.split(|word| *word == "learners");
+    let [voters, learners] =
+        [halves.next(), halves.next()].map(|half| numbers(half.unwrap_or(&[])));
+    members(&voters, &learners)
+}
+
 fn chosen(words: &[&str]) -> Settings {
     let mut settings = settings();
     for word in words {
         match *word {
             "pre_vote=off" => settings.pre_vote = Toggle::Off,
             "max_batch_entries=2" => settings.max_batch_entries = 2,
+            "retained_entries=0" => settings.retained_entries = 0,
+            "max_chunk_bytes=8" => settings.max_chunk_bytes = 8,
+            "read_lease=on" => settings.read_lease = Toggle::On,
             "max_inflight_messages=2" => settings.max_inflight_messages = 2,
             other => panic!("`{other}` is no setting that transcripts know"),
         }
@@ -151,4 +171,24 @@ fn lagging_follower() {
 #[test]
 fn crash_and_recovery() {
     check("crash_and_recovery.txt");
+}
+
+#[test]
+fn membership_change() {
+    check("membership_change.txt");
+}
+
+#[test]
+fn snapshot() {
+    check("snapshot.txt");
+}
+
+#[test]
+fn reads() {
+    check("reads.txt");
+}
+
+#[test]
+fn transfer() {
+    check("transfer.txt");
 }

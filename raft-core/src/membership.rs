@@ -171,7 +171,7 @@ impl Membership {
             return target.clone();
         }
         let mut contexts = self.contexts.clone();
-        contexts.retain(|id, _| old.contains(id));
+        contexts.retain(|id, _| old.contains(id) && !target.contains(*id));
         contexts.extend(target.contexts.clone());
         Self { outgoing: old.clone(), contexts, ..target.clone() }
     }

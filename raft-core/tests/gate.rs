@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use raft_core::{
-    AppendEntries, AppendReply, Ballot, Bootstrap, ClusterId, Effect, Effects, Entry, Envelope,
-    HardState, Incarnation, Input, Instant, LogIndex, LogPosition, Membership, Message, Node,
-    NodeId, Payload, Refusal, Rejection, Restored, Role, Round, Settings, SnapshotMeta, Term,
+    AppendEntries, AppendReply, Ballot, Bootstrap, Cause, ClusterId, Effect, Effects, Entry,
+    Envelope, HardState, Incarnation, Input, InstallSnapshot, Instant, LogIndex, LogPosition,
+    LogSummary, Membership, Message, Node, NodeId, Payload, Refusal, Rejection, Request, RequestId,
+    Restored, Role, Round, Settings, SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
     WireVersion,
 };
 
@@ -15,7 +16,7 @@ const PEER: NodeId = NodeId(2);
 const OTHER: NodeId = NodeId(3);
 const NOW: Instant = Instant(5_000);
 
-/// Steps, with a disk and a machine that work at once. Messages go nowhere.
+/// Steps, with a disk and a machine that work at once. Messages go nowhere, and nothing is read or staged.
 fn step(node: &mut Node, input: Input) {
     let mut effects = Effects::new();
     node.step(NOW, input, &mut effects);
@@ -25,7 +26,10 @@ fn step(node: &mut Node, input: Input) {
                 node.step(NOW, Input::Persisted(persist.done()), &mut effects);
             }
             Effect::Apply(apply) => node.step(NOW, Input::Applied(apply.done()), &mut effects),
-            Effect::Send(_) | Effect::Reply(_) | Effect::Event(_) => {}
+            Effect::Restore(restore) => {
+                node.step(NOW, Input::Applied(restore.done()), &mut effects);
+            }
+            _ => {}
         }
     }
 }
@@ -66,6 +70,32 @@ fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Message {
     let entry = |term: &u64| Entry { term: Term(*term), payload: Payload::Blank };
     let entries = terms.iter().map(entry).collect();
     Message::AppendEntries(AppendEntries { previous, entries, commit: LogIndex(commit) })
+}
+
+fn vote_request(last: LogPosition) -> Message {
+    Message::RequestVote { last, cause: Cause::Timeout }
+}
+
+fn answer_to_round(round: u64) -> Message {
+    Message::HeartbeatReply { round: Round(round), promise: Ticks(0) }
+}
+
+fn founders() -> Arc<Membership> {
+    Membership::of_voters([ME, PEER, OTHER]).expect("there are voters").into()
+}
+
+fn chunk(position: LogPosition, offset: u64, total: u64, data: &'static str) -> Message {
+    let content = SnapshotContent::Chunk { offset, total, data: data.into() };
+    install(position, founders(), content)
+}
+
+fn install(
+    position: LogPosition,
+    membership: Arc<Membership>,
+    content: SnapshotContent,
+) -> Message {
+    let snapshot = SnapshotMeta { position, membership };
+    Message::InstallSnapshot(Box::new(InstallSnapshot { snapshot, content }))
 }
 
 fn envelope(term: u64, message: Message) -> Envelope {
@@ -114,13 +144,18 @@ fn terms_out_of_range() {
     let beyond = Term::MAX.0 + 1;
     let (incarnation, sequence) = (Incarnation(1), 1);
     let of_term_zero = [
-        Message::RequestVote { last: LogPosition::ZERO },
+        vote_request(LogPosition::ZERO),
         Message::VoteReply { ballot: Ballot::Granted },
         append(at(0, 0), &[], 0),
         Message::AppendReply(AppendReply::Accepted { matched: LogIndex(0) }),
         Message::Heartbeat { commit: LogIndex(0), round: Round(1) },
-        Message::HeartbeatReply { round: Round(1) },
+        answer_to_round(1),
         Message::StaleTerm,
+        Message::TimeoutNow,
+        chunk(at(1, 1), 0, 1, "x"),
+        Message::SnapshotReply { position: at(1, 1), receipt: SnapshotReceipt::Received(0) },
+        Message::ReadIndex { incarnation, sequence },
+        Message::ReadIndexReply { incarnation, sequence, index: LogIndex(0) },
         Message::ForwardProposal { incarnation, sequence, data: "x".into() },
         Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
     ];
@@ -141,12 +176,19 @@ fn indexes_out_of_range() {
     let beyond = LogIndex::MAX.0 + 1;
     let messages = [
         Message::RequestPreVote { last: at(1, beyond) },
-        Message::RequestVote { last: at(1, beyond) },
+        vote_request(at(1, beyond)),
         append(at(1, beyond), &[], 0),
         append(at(1, beyond - 1), &[1], 0),
         append(at(0, 0), &[], beyond),
         Message::AppendReply(AppendReply::Accepted { matched: LogIndex(beyond) }),
         Message::Heartbeat { commit: LogIndex(u64::MAX), round: Round(1) },
+        chunk(at(1, beyond), 0, 1, "x"),
+        Message::SnapshotReply { position: at(1, beyond), receipt: SnapshotReceipt::Failed },
+        Message::ReadIndexReply {
+            incarnation: Incarnation(1),
+            sequence: 1,
+            index: LogIndex(beyond),
+        },
     ];
     for message in messages {
         rejects(&follower(), &envelope(2, message), Rejection::IndexRange);
@@ -159,13 +201,16 @@ fn impossible_positions() {
     let messages = [
         Message::RequestPreVote { last: at(3, 1) },
         Message::RequestPreVote { last: at(1, 0) },
-        Message::RequestVote { last: at(0, 1) },
-        Message::RequestVote { last: at(2, 5) },
+        vote_request(at(0, 1)),
+        vote_request(at(2, 5)),
         append(at(3, 1), &[], 0),
         append(at(0, 1), &[1], 0),
         mismatch(at(1, 2), at(1, 3)),
         mismatch(at(1, 2), at(2, 1)),
         mismatch(at(1, 0), at(0, 0)),
+        chunk(at(3, 1), 0, 1, "x"),
+        chunk(at(0, 0), 0, 1, "x"),
+        Message::SnapshotReply { position: at(1, 0), receipt: SnapshotReceipt::Failed },
     ];
     for message in messages {
         rejects(&follower(), &envelope(2, message), Rejection::Position);
@@ -191,6 +236,13 @@ fn forwards_that_nobody_numbers() {
     accepts(&leader(), &envelope(1, forward(1, 1)));
     rejects(&leader(), &envelope(1, forward(1, 0)), Rejection::Unasked);
     rejects(&leader(), &envelope(1, forward(0, 1)), Rejection::Unasked);
+    let question = |incarnation, sequence| Message::ReadIndex {
+        incarnation: Incarnation(incarnation),
+        sequence,
+    };
+    accepts(&leader(), &envelope(1, question(1, 1)));
+    rejects(&leader(), &envelope(1, question(1, 0)), Rejection::Unasked);
+    rejects(&leader(), &envelope(1, question(0, 1)), Rejection::Unasked);
 }
 
 #[test]
@@ -202,8 +254,28 @@ fn a_membership_without_voters() {
         envelope(2, Message::AppendEntries(append))
     };
     rejects(&follower(), &of(Membership::default()), Rejection::Membership);
-    let founders = Membership::of_voters([1, 2, 3].map(NodeId)).expect("there are voters");
-    accepts(&follower(), &of(founders));
+    accepts(&follower(), &of(Membership::clone(&founders())));
+    let content = || SnapshotContent::Locator("a place".into());
+    let nobody = install(at(2, 5), Arc::default(), content());
+    rejects(&follower(), &envelope(2, nobody), Rejection::Membership);
+    accepts(&follower(), &envelope(2, install(at(2, 5), founders(), content())));
+}
+
+#[test]
+fn snapshots_whose_numbers_contradict_each_other() {
+    let node = follower();
+    accepts(&node, &envelope(2, chunk(at(1, 5), 0, 10, "0123")));
+    accepts(&node, &envelope(2, chunk(at(1, 5), 0, 0, "")));
+    for (offset, total, data) in
+        [(0, 3, "0123"), (8, 10, "0123"), (4, 10, ""), (u64::MAX, 10, "0123"), (11, 10, "")]
+    {
+        rejects(&node, &envelope(2, chunk(at(1, 5), offset, total, data)), Rejection::Snapshot);
+    }
+    let locator = |bytes: usize| SnapshotContent::Locator(vec![b'x'; bytes].into());
+    let most = SnapshotContent::MAX_LOCATOR_BYTES;
+    accepts(&node, &envelope(2, install(at(1, 5), founders(), locator(most))));
+    let too_long = install(at(1, 5), founders(), locator(most + 1));
+    rejects(&node, &envelope(2, too_long), Rejection::Snapshot);
 }
 
 #[test]
@@ -215,11 +287,7 @@ fn acknowledgements_of_nothing() {
     let hint = LogPosition::ZERO;
     let never_sent = AppendReply::Mismatch { refused: at(1, 7), hint };
     rejects(&leader(), &envelope(1, Message::AppendReply(never_sent)), Rejection::Unasked);
-    rejects(
-        &leader(),
-        &envelope(1, Message::HeartbeatReply { round: Round(99) }),
-        Rejection::Unasked,
-    );
+    rejects(&leader(), &envelope(1, answer_to_round(99)), Rejection::Unasked);
 }
 
 #[test]
@@ -228,7 +296,7 @@ fn answers_to_questions_that_were_not_asked() {
     for later in [
         Message::VoteReply { ballot },
         Message::AppendReply(AppendReply::Accepted { matched: LogIndex(0) }),
-        Message::HeartbeatReply { round: Round(0) },
+        answer_to_round(0),
     ] {
         rejects(&leader(), &envelope(2, later), Rejection::Unasked);
     }
@@ -238,13 +306,31 @@ fn answers_to_questions_that_were_not_asked() {
         let incarnation = Incarnation(incarnation);
         let refused = Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy };
         rejects(&replicated(), &envelope(2, refused), Rejection::Unasked);
+        let answer = Message::ReadIndexReply { incarnation, sequence, index: LogIndex(2) };
+        rejects(&replicated(), &envelope(2, answer), Rejection::Unasked);
     }
+    let later = Message::SnapshotReply { position: at(1, 1), receipt: SnapshotReceipt::Failed };
+    rejects(&leader(), &envelope(2, later), Rejection::Unasked);
+}
+
+/// Only the leader that was asked can answer a read, and only what was asked.
+#[test]
+fn answers_to_a_read() {
+    let mut node = replicated();
+    step(&mut node, Input::Request(Request::Read { id: RequestId(1) }));
+    let incarnation = Incarnation(1);
+    let answer = |sequence| Message::ReadIndexReply { incarnation, sequence, index: LogIndex(2) };
+    accepts(&node, &envelope(2, answer(1)));
+    rejects(&node, &envelope(2, answer(2)), Rejection::Unasked);
+    let stranger = Envelope { from: OTHER, ..envelope(2, answer(1)) };
+    rejects(&node, &stranger, Rejection::RivalLeader);
 }
 
 #[test]
 fn a_second_leader() {
     let heartbeat = Message::Heartbeat { commit: LogIndex(0), round: Round(1) };
-    for message in [heartbeat, append(at(0, 0), &[], 0)] {
+    let snapshot = chunk(at(1, 9), 0, 1, "x");
+    for message in [heartbeat, append(at(0, 0), &[], 0), snapshot, Message::TimeoutNow] {
         rejects(&leader(), &envelope(1, message.clone()), Rejection::RivalLeader);
         let rival = Envelope { from: OTHER, ..envelope(2, message) };
         rejects(&replicated(), &rival, Rejection::RivalLeader);
@@ -259,6 +345,9 @@ fn contradictions_to_what_is_committed() {
         rejects(&node, &contradiction, Rejection::ContradictsCommitted);
     }
     accepts(&node, &envelope(3, append(at(1, 2), &[3], 0)));
+    rejects(&node, &envelope(3, chunk(at(2, 2), 0, 1, "x")), Rejection::ContradictsCommitted);
+    accepts(&node, &envelope(3, chunk(at(1, 2), 0, 1, "x")));
+    accepts(&node, &envelope(3, chunk(at(3, 3), 0, 1, "x")));
 }
 
 #[test]
@@ -280,13 +369,13 @@ fn reasons_are_sentences() {
 /// A peer may lack what a snapshot has replaced here. That is no reason to panic, nor to give up on others.
 #[test]
 fn a_peer_from_before_the_snapshot() {
-    let membership = Membership::of_voters([ME, PEER, OTHER]).expect("there are voters");
     let restored = Restored {
         hard_state: HardState { term: Term(2), vote: None, incarnation: Incarnation(1) },
-        snapshot: SnapshotMeta { position: at(2, 10), membership: Arc::new(membership) },
-        entries: Vec::new(),
+        snapshot: SnapshotMeta { position: at(2, 10), membership: founders() },
+        log: LogSummary::after(at(2, 10)),
         commit: LogIndex(10),
         applied: LogIndex(10),
+        partial: None,
     };
     let config = Settings::new(ClusterId(1), ME).validate().expect("the defaults are sound");
     let mut node = Node::new(config, restored, NOW).expect("a sound disk");

@@ -7,12 +7,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use raft_core::{
-    Append, AppendEntries, AppendReply, Ballot, Bootstrap, ClusterId, Effects, Entries, Entry,
-    Envelope, Event, Forwarding, HardState, Incarnation, Input, Instant, Join, LogIndex,
-    LogPosition, Membership, MembershipParts, Message, Node, NodeId, Origin, Outcome, Payload,
+    Append, AppendEntries, AppendReply, Ballot, Bootstrap, Cause, ChunkAnswer, ClusterId, Effects,
+    Entries, Entry, Envelope, Event, Force, Forwarding, HardState, Incarnation, Input,
+    InstallSnapshot, Instant, Join, LogIndex, LogPosition, LogSummary, Membership, MembershipParts,
+    Message, Node, NodeId, Origin, Outcome, PartialSnapshot, Payload, PeerFlow, Reader,
     RecordedInput, RecordedStep, Refusal, Rejection, Rejections, Reply, Request, RequestId,
-    Restored, Role, Round, Settings, SnapshotMeta, Start, Status, StepDown, Term, Ticks, Toggle,
-    WireVersion, Write, WriteNumber,
+    Restored, Role, Round, Settings, SnapshotContent, SnapshotMeta, SnapshotReceipt, StageAnswer,
+    Start, Status, StepDown, Term, Ticks, Toggle, WireVersion, Write, WriteNumber,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,7 +56,8 @@ fn messages() -> Vec<Message> {
     vec![
         Message::RequestPreVote { last: position() },
         Message::PreVoteReply { campaign: Term(4), ballot },
-        Message::RequestVote { last: position() },
+        Message::RequestVote { last: position(), cause: Cause::Timeout },
+        Message::RequestVote { last: position(), cause: Cause::Transfer },
         Message::VoteReply { ballot: Ballot::Refused },
         Message::AppendEntries(AppendEntries {
             previous: position(),
@@ -73,11 +75,30 @@ fn messages() -> Vec<Message> {
             hint: LogPosition::ZERO,
         }),
         Message::Heartbeat { commit: LogIndex(1), round: Round(2) },
-        Message::HeartbeatReply { round: Round(2) },
+        Message::HeartbeatReply { round: Round(2), promise: Ticks(3) },
+        install(SnapshotContent::Chunk { offset: 3, total: 9, data: vec![0, 255].into() }),
+        install(SnapshotContent::Locator("a place".into())),
+        Message::SnapshotReply { position: position(), receipt: SnapshotReceipt::Received(3) },
+        Message::SnapshotReply { position: position(), receipt: SnapshotReceipt::Failed },
+        Message::TimeoutNow,
+        Message::ReadIndex { incarnation, sequence },
+        Message::ReadIndexReply { incarnation, sequence, index: LogIndex(2) },
         Message::StaleTerm,
         Message::ForwardProposal { incarnation, sequence, data: "x".into() },
         Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
     ]
+}
+
+fn snapshot() -> SnapshotMeta {
+    SnapshotMeta { position: position(), membership: Arc::new(membership()) }
+}
+
+fn partial() -> PartialSnapshot {
+    PartialSnapshot { source: NodeId(2), snapshot: snapshot(), total: 9, received: 3 }
+}
+
+fn install(content: SnapshotContent) -> Message {
+    Message::InstallSnapshot(Box::new(InstallSnapshot { snapshot: snapshot(), content }))
 }
 
 fn envelope(message: Message) -> Envelope {
@@ -113,7 +134,8 @@ fn logs_and_memberships() {
     same(&entries().to_vec());
     same(&membership());
     same(&Membership::default());
-    same(&SnapshotMeta { position: position(), membership: Arc::new(membership()) });
+    same(&snapshot());
+    same(&partial());
 }
 
 #[test]
@@ -133,7 +155,14 @@ fn every_kind_of_message() {
 
 #[test]
 fn requests_and_answers() {
-    same(&Request::Propose { id: RequestId(1), command: "x".into() });
+    let id = RequestId(1);
+    let requests = [
+        Request::Propose { id, command: "x".into() },
+        Request::Read { id },
+        Request::ChangeMembership { id, to: Arc::new(membership()) },
+        Request::Transfer { id, to: NodeId(2) },
+    ];
+    requests.iter().for_each(same);
     let leader = Some(NodeId(1));
     let refusals = [
         Refusal::NotLeader,
@@ -141,10 +170,19 @@ fn requests_and_answers() {
         Refusal::NotReady,
         Refusal::Busy,
         Refusal::TooLarge,
+        Refusal::NotYetCommitted,
+        Refusal::ChangePending,
+        Refusal::Transferring,
+        Refusal::TransferAborted,
+        Refusal::NotAVoter,
+        Refusal::LeadershipLost,
+        Refusal::NoMembership,
     ];
     let refused = refusals.map(|refusal| Outcome::Refused { refusal, leader });
     let others = [
         Outcome::Done { position: position() },
+        Outcome::Readable { index: LogIndex(7) },
+        Outcome::Transferred { leader: NodeId(2) },
         Outcome::Lost { position: position() },
         Outcome::Unknown,
     ];
@@ -164,6 +202,7 @@ fn writes() {
         truncate_from: Some(LogIndex(3)),
         append: Some(Append { first: LogIndex(3), entries: entries() }),
         commit: Some(LogIndex(4)),
+        compact: Some(LogPosition::new(Term(1), LogIndex(2))),
     });
 }
 
@@ -181,6 +220,14 @@ fn events() {
         Event::SteppedDown { term, reason: StepDown::DiskStalled },
         Event::Truncated { from: LogIndex(1) },
         Event::MembershipChanged { at: LogIndex(1) },
+        Event::SteppedDown { term, reason: StepDown::Removed },
+        Event::TermChanged { from: Term(0), to: term },
+        Event::SnapshotInstalled { position: position() },
+        Event::Compacted { base: position() },
+        Event::SnapshotStarted { peer: NodeId(2), position: position() },
+        Event::TransferStarted { to: NodeId(2) },
+        Event::TransferAborted { to: NodeId(2) },
+        Event::HeartbeatSlow { peer: NodeId(2), round_trip: Ticks(7) },
     ];
     for event in events {
         same(&event);
@@ -189,30 +236,67 @@ fn events() {
 
 #[test]
 fn starts() {
-    let membership = membership();
-    same(&Start::from(Bootstrap { membership: membership.clone() }));
+    same(&Start::from(Bootstrap { membership: membership() }));
     same(&Start::from(Join));
-    same(&Start::from(Restored {
+    let mut log = LogSummary::after(LogPosition::new(Term(2), LogIndex(7)));
+    entries().iter().try_for_each(|entry| log.push(entry)).expect("terms that do not fall");
+    same(&log);
+    let restored = Restored {
         hard_state: HardState { term: Term(3), vote: None, incarnation: Incarnation(1) },
-        snapshot: SnapshotMeta { position: LogPosition::ZERO, membership: Arc::new(membership) },
-        entries: entries().to_vec(),
+        snapshot: snapshot(),
+        log,
         commit: LogIndex(1),
         applied: LogIndex(1),
-    }));
+        partial: Some(partial()),
+    };
+    same(&Start::from(restored.clone()));
+    same(&Start::from(Force { restored, membership: membership() }));
 }
 
 #[test]
 fn recordings() {
+    let (number, peer) = (3, NodeId(2));
+    let read = |entries| RecordedInput::Fetched {
+        number,
+        reader: Reader::Peer(peer),
+        first: LogIndex(4),
+        entries,
+    };
+    let chunk = ChunkAnswer::Chunk { total: 9, data: vec![0, 255].into() };
     let inputs = [
         RecordedInput::Tick,
         RecordedInput::Receive(envelope(Message::StaleTerm)),
         RecordedInput::Persisted(WriteNumber(1)),
         RecordedInput::Applied(LogIndex(2)),
+        read(Some(entries())),
+        read(None),
+        RecordedInput::Fetched {
+            number,
+            reader: Reader::Machine,
+            first: LogIndex(1),
+            entries: None,
+        },
+        RecordedInput::SnapshotTaken(snapshot()),
+        RecordedInput::ChunkRead { number, peer, answer: chunk },
+        RecordedInput::ChunkRead { number, peer, answer: ChunkAnswer::Locator("a place".into()) },
+        RecordedInput::ChunkRead { number, peer, answer: ChunkAnswer::Failed },
+        RecordedInput::ChunkWritten { number, answer: StageAnswer::Staged },
+        RecordedInput::ChunkWritten { number, answer: StageAnswer::Fetched(snapshot()) },
+        RecordedInput::ChunkWritten { number, answer: StageAnswer::Failed },
+        RecordedInput::ForeignReceipt,
         RecordedInput::Request(Request::Propose { id: RequestId(1), command: "x".into() }),
         RecordedInput::Campaign,
+        RecordedInput::Suppress(Ticks(5)),
     ];
     for input in inputs {
         same(&RecordedStep { now: Instant(9), input });
+    }
+    for flow in [
+        PeerFlow::Probe,
+        PeerFlow::Stream,
+        PeerFlow::Snapshot { position: position(), received: 3 },
+    ] {
+        same(&flow);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Messages that no correct peer sends: genuine ones with one field changed, and invented ones.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use proptest::prelude::*;
 use raft_core::{
-    AppendEntries, AppendReply, Ballot, ClusterId, Entries, Entry, Envelope, Incarnation, LogIndex,
-    LogPosition, Membership, Message, NodeId, Payload, Refusal, Round, Term,
+    AppendEntries, AppendReply, Ballot, Cause, ClusterId, Entries, Entry, Envelope, Incarnation,
+    InstallSnapshot, LogIndex, LogPosition, Membership, Message, NodeId, Payload, Refusal, Round,
+    SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
 };
 
 /// What to send, chosen by proptest so that it can shrink it.
@@ -29,6 +33,11 @@ impl Value {
             Self::Exactly(value) => value,
             Self::Near(distance) => present.wrapping_add_signed(distance.into()),
         }
+    }
+
+    /// One of two things.
+    pub(crate) fn is_odd(self) -> bool {
+        self.of(0) % 2 == 1
     }
 }
 
@@ -64,11 +73,19 @@ pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
             match &mut fields[place - envelope_fields] {
                 Field::Number(number) => **number = value.of(**number),
                 Field::Ballot(ballot) => {
-                    let other =
-                        if **ballot == Ballot::Granted { Ballot::Refused } else { Ballot::Granted };
-                    **ballot = other;
+                    let is_granted = **ballot == Ballot::Granted;
+                    **ballot = if is_granted { Ballot::Refused } else { Ballot::Granted };
+                }
+                Field::Cause(cause) => {
+                    let is_timeout = **cause == Cause::Timeout;
+                    **cause = if is_timeout { Cause::Transfer } else { Cause::Timeout };
                 }
                 Field::Entries(entries) => spoil(entries, value),
+                Field::Membership(membership) => **membership = strange_membership(value.of(0)),
+                Field::Data(data) => {
+                    let length = value.of(data.len() as u64) % 100;
+                    **data = vec![b'?'; usize::try_from(length).expect("a small number")].into();
+                }
             }
         }
     }
@@ -77,7 +94,10 @@ pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
 enum Field<'a> {
     Number(&'a mut u64),
     Ballot(&'a mut Ballot),
+    Cause(&'a mut Cause),
     Entries(&'a mut Entries),
+    Membership(&'a mut Arc<Membership>),
+    Data(&'a mut Bytes),
 }
 
 fn position(position: &mut LogPosition) -> [Field<'_>; 2] {
@@ -88,7 +108,10 @@ fn position(position: &mut LogPosition) -> [Field<'_>; 2] {
 /// What can be changed in a message.
 fn fields_of(message: &mut Message) -> Vec<Field<'_>> {
     match message {
-        Message::RequestPreVote { last } | Message::RequestVote { last } => position(last).into(),
+        Message::RequestPreVote { last } => position(last).into(),
+        Message::RequestVote { last, cause } => {
+            position(last).into_iter().chain([Field::Cause(cause)]).collect()
+        }
         Message::PreVoteReply { campaign, ballot } => {
             vec![Field::Number(&mut campaign.0), Field::Ballot(ballot)]
         }
@@ -110,13 +133,42 @@ fn fields_of(message: &mut Message) -> Vec<Field<'_>> {
         Message::Heartbeat { commit, round } => {
             vec![Field::Number(&mut commit.0), Field::Number(&mut round.0)]
         }
-        Message::HeartbeatReply { round } => vec![Field::Number(&mut round.0)],
-        Message::StaleTerm => vec![],
-        Message::ForwardProposal { incarnation, sequence, data: _ }
+        Message::HeartbeatReply { round, promise } => {
+            vec![Field::Number(&mut round.0), Field::Number(&mut promise.0)]
+        }
+        Message::InstallSnapshot(install) => fields_of_snapshot(install),
+        Message::SnapshotReply { position: of, receipt } => {
+            let mut fields: Vec<Field<'_>> = position(of).into();
+            if let SnapshotReceipt::Received(bytes) = receipt {
+                fields.push(Field::Number(bytes));
+            }
+            fields
+        }
+        Message::TimeoutNow | Message::StaleTerm => vec![],
+        Message::ReadIndex { incarnation, sequence }
+        | Message::ForwardProposal { incarnation, sequence, data: _ }
         | Message::ForwardRefused { incarnation, sequence, refusal: _ } => {
             vec![Field::Number(&mut incarnation.0), Field::Number(sequence)]
         }
+        Message::ReadIndexReply { incarnation, sequence, index } => vec![
+            Field::Number(&mut incarnation.0),
+            Field::Number(sequence),
+            Field::Number(&mut index.0),
+        ],
     }
+}
+
+fn fields_of_snapshot(install: &mut InstallSnapshot) -> Vec<Field<'_>> {
+    let InstallSnapshot { snapshot, content } = install;
+    let mut fields: Vec<Field<'_>> = position(&mut snapshot.position).into();
+    fields.push(Field::Membership(&mut snapshot.membership));
+    match content {
+        SnapshotContent::Chunk { offset, total, data } => {
+            fields.extend([Field::Number(offset), Field::Number(total), Field::Data(data)]);
+        }
+        SnapshotContent::Locator(locator) => fields.push(Field::Data(locator)),
+    }
+    fields
 }
 
 /// Drops, repeats or changes an entry.
@@ -126,30 +178,32 @@ fn spoil(shared: &mut Entries, value: Value) {
     match value.of(1) % 4 {
         0 => drop(entries.remove(place)),
         1 => entries.push(entries[place].clone()),
-        2 => entries[place].payload = strange_membership(value.of(0)),
+        2 => entries[place].payload = Payload::Membership(strange_membership(value.of(0))),
         _ => entries[place].term = Term(value.of(entries[place].term.0)),
     }
     *shared = entries.into_iter().collect();
 }
 
 /// A membership in which the receiver may not occur, or which names nobody at all.
-fn strange_membership(seed: u64) -> Payload {
-    let membership = Membership::of_voters((seed % 3..3).map(NodeId)).unwrap_or_default();
-    Payload::Membership(membership.into())
+fn strange_membership(seed: u64) -> Arc<Membership> {
+    Membership::of_voters((seed % 3..3).map(NodeId)).unwrap_or_default().into()
 }
 
-pub(crate) const KINDS: usize = 11;
+pub(crate) const KINDS: usize = 16;
 
 /// A message of a kind with the given numbers, near what the receiver holds.
 pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosition) -> Message {
     let index = |place: usize| LogIndex(values[place].of(last.index.0));
     let at = |place: usize| LogPosition::new(Term(values[place + 1].of(last.term.0)), index(place));
-    let ballot = if values[0].of(0) % 2 == 0 { Ballot::Granted } else { Ballot::Refused };
+    let ballot = if values[0].is_odd() { Ballot::Refused } else { Ballot::Granted };
     let (incarnation, sequence) = (Incarnation(values[0].of(1)), values[1].of(1));
     match kind {
         0 => Message::RequestPreVote { last: at(0) },
         1 => Message::PreVoteReply { campaign: Term(values[1].of(term.0 + 1)), ballot },
-        2 => Message::RequestVote { last: at(0) },
+        2 => {
+            let cause = if values[2].is_odd() { Cause::Transfer } else { Cause::Timeout };
+            Message::RequestVote { last: at(0), cause }
+        }
         3 => Message::VoteReply { ballot },
         4 => {
             let entry = |place: usize| Entry {
@@ -160,12 +214,40 @@ pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosi
             let entries = (3..3 + count).map(entry).collect();
             Message::AppendEntries(AppendEntries { previous: at(0), entries, commit: index(2) })
         }
+        5 if values[4].is_odd() => {
+            Message::AppendReply(AppendReply::Mismatch { refused: at(0), hint: at(2) })
+        }
         5 => Message::AppendReply(AppendReply::Accepted { matched: index(0) }),
-        6 => Message::AppendReply(AppendReply::Mismatch { refused: at(0), hint: at(2) }),
-        7 => Message::Heartbeat { commit: index(0), round: Round(values[1].of(1)) },
-        8 => Message::HeartbeatReply { round: Round(values[0].of(1)) },
-        9 => Message::ForwardProposal { incarnation, sequence, data: "forged".into() },
-        10 if sequence % 2 == 0 => Message::StaleTerm,
-        _ => Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
+        6 => Message::Heartbeat { commit: index(0), round: Round(values[1].of(1)) },
+        7 => {
+            let promise = Ticks(values[1].of(100));
+            Message::HeartbeatReply { round: Round(values[0].of(1)), promise }
+        }
+        8 => Message::ForwardProposal { incarnation, sequence, data: "forged".into() },
+        9 => Message::ForwardRefused { incarnation, sequence, refusal: Refusal::Busy },
+        10 => Message::StaleTerm,
+        11 => Message::TimeoutNow,
+        12 => Message::ReadIndex { incarnation, sequence },
+        13 => Message::ReadIndexReply { incarnation, sequence, index: index(2) },
+        14 => {
+            let failed = values[2].is_odd();
+            let received = SnapshotReceipt::Received(values[3].of(10));
+            let receipt = if failed { SnapshotReceipt::Failed } else { received };
+            Message::SnapshotReply { position: at(0), receipt }
+        }
+        _ => Message::InstallSnapshot(Box::new(invent_snapshot(values, at(0)))),
     }
+}
+
+/// A snapshot of something, in one chunk or a few, or from elsewhere.
+fn invent_snapshot(values: &[Value; 7], position: LogPosition) -> InstallSnapshot {
+    let membership = strange_membership(values[2].of(0));
+    let (offset, length) = (values[3].of(0), values[4].of(4) % 8);
+    let data = vec![b'?'; usize::try_from(length).expect("a small number")].into();
+    let content = match values[5].of(0) % 4 {
+        0 => SnapshotContent::Locator(data),
+        1 => SnapshotContent::Chunk { offset, total: values[6].of(8), data },
+        _ => SnapshotContent::Chunk { offset: 0, total: length, data },
+    };
+    InstallSnapshot { snapshot: SnapshotMeta { position, membership }, content }
 }

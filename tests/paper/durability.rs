@@ -7,7 +7,7 @@ use raft_core::{
     Settings, StepDown, Ticks, Toggle, WireVersion, WriteNumber,
 };
 
-use crate::support::messages::{append, at, message};
+use crate::support::messages::{append, at, message, vote_request};
 use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
 
 fn plain() -> Settings {
@@ -19,7 +19,7 @@ fn plain() -> Settings {
 fn a_vote_is_durable_before_it_is_sent() {
     let mut cluster = Cluster::of(3);
     cluster.hold_disk(N3);
-    cluster.receive(message(N1, N3, 1, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N1, N3, 1, vote_request(at(0, 0))));
     assert_eq!(cluster.node(N3).vote(), Some(N1));
     assert!(cluster.network.is_empty());
     cluster.sync(N3);
@@ -31,10 +31,10 @@ fn a_vote_is_durable_before_it_is_sent() {
 #[test]
 fn a_vote_survives_a_crash() {
     let mut cluster = Cluster::of(3);
-    cluster.receive(message(N1, N3, 1, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N1, N3, 1, vote_request(at(0, 0))));
     cluster.crash(N3);
     cluster.restart(N3);
-    cluster.receive(message(N2, N3, 1, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N2, N3, 1, vote_request(at(0, 0))));
     let reply = cluster.take(N3, N2, "VoteReply");
     assert_eq!(reply.message, Message::VoteReply { ballot: Ballot::Refused });
 }
@@ -44,12 +44,12 @@ fn a_vote_survives_a_crash() {
 fn a_lost_vote_was_never_sent() {
     let mut cluster = Cluster::of(3);
     cluster.hold_disk(N3);
-    cluster.receive(message(N1, N3, 1, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N1, N3, 1, vote_request(at(0, 0))));
     cluster.crash(N3);
     assert!(cluster.network.is_empty());
     cluster.restart(N3);
     cluster.release_disk(N3);
-    cluster.receive(message(N2, N3, 1, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N2, N3, 1, vote_request(at(0, 0))));
     let reply = cluster.take(N3, N2, "VoteReply");
     assert_eq!(reply.message, Message::VoteReply { ballot: Ballot::Granted });
 }
@@ -105,7 +105,7 @@ fn a_late_receipt_does_not_cover_replaced_entries() {
     cluster.sync(N2);
     let replies: Vec<Message> = cluster.network.drain(..).map(|reply| reply.message).collect();
     assert_eq!(replies.last(), Some(&accepted_reply(3)), "{replies:?}");
-    assert_eq!(cluster.hosts[&N2].disk.restored.entries.len(), 3);
+    assert_eq!(cluster.hosts[&N2].disk.entries.len(), 3);
 }
 
 /// Fine point 4: every start has an incarnation of its own, on the disk before it is used.
@@ -117,7 +117,7 @@ fn fine_point_4_every_start_has_its_own_incarnation() {
     cluster.crash(N1);
     cluster.restart(N1);
     assert_eq!(incarnation(&cluster), Incarnation(2));
-    assert_eq!(cluster.hosts[&N1].disk.restored.hard_state.incarnation, Incarnation(2));
+    assert_eq!(cluster.hosts[&N1].disk.hard_state.incarnation, Incarnation(2));
 }
 
 /// Fine point 4: jitter depends on the node and the incarnation, so a copied configuration does not split
@@ -143,7 +143,7 @@ fn fine_point_5_the_hard_state_precedes_the_entries() {
     cluster.hold_disk(N2);
     cluster.receive(message(N1, N2, 4, append(at(0, 0), &[2, 4], 0)));
     cluster.crash_keeping(N2, 2);
-    assert_eq!(cluster.hosts[&N2].disk.restored.hard_state.term.0, 4);
+    assert_eq!(cluster.hosts[&N2].disk.hard_state.term.0, 4);
     cluster.restart(N2);
     assert_eq!(cluster.terms(N2), [2]);
 }
@@ -245,18 +245,8 @@ fn fine_point_10_withheld_messages_are_bounded() {
     cluster.hold_disk(N3);
     for round in 0..5_000 {
         let asker = NodeId(10 + round % 2_000);
-        cluster.receive(message(
-            asker,
-            N3,
-            1 + round / 2_000,
-            Message::RequestVote { last: at(0, 0) },
-        ));
-        cluster.receive(message(
-            N1,
-            N3,
-            1 + round / 2_000,
-            Message::RequestVote { last: at(0, 0) },
-        ));
+        cluster.receive(message(asker, N3, 1 + round / 2_000, vote_request(at(0, 0))));
+        cluster.receive(message(N1, N3, 1 + round / 2_000, vote_request(at(0, 0))));
     }
     assert!(cluster.node(N3).status().withheld_messages <= 1_024);
     cluster.receive(message(N1, N3, 9, Message::StaleTerm));

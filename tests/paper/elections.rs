@@ -4,7 +4,7 @@ use raft_core::{
     Ballot, Envelope, Instant, LogIndex, LogPosition, Message, Role, Round, Settings, Ticks, Toggle,
 };
 
-use crate::support::messages::{at, message};
+use crate::support::messages::{at, message, vote_request};
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 /// The plain algorithm of the paper: no pre-vote.
@@ -14,7 +14,7 @@ fn plain() -> Settings {
 
 fn ask(cluster: &mut Cluster, from: u64, to: u64, term: u64, last: LogPosition) -> Ballot {
     let (from, to) = (raft_core::NodeId(from), raft_core::NodeId(to));
-    cluster.receive(message(from, to, term, Message::RequestVote { last }));
+    cluster.receive(message(from, to, term, vote_request(last)));
     ballot(&cluster.take(to, from, "VoteReply"))
 }
 

@@ -1,6 +1,6 @@
 //! Flow control: windows and batches (thesis §10.2.1), so that a slow follower costs bounded memory.
 
-use raft_core::{AppendEntries, LogIndex, Message, NodeId, PeerStatus, Settings, Ticks};
+use raft_core::{AppendEntries, LogIndex, Message, NodeId, PeerFlow, PeerStatus, Settings, Ticks};
 
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
 
@@ -8,7 +8,7 @@ use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
 fn streaming(settings: Settings) -> Cluster {
     let mut cluster = Cluster::with(3, settings);
     cluster.elect(N1);
-    assert!(cluster.node(N1).status().peers.iter().all(|peer| peer.pipelining));
+    assert!(cluster.node(N1).status().peers.iter().all(|peer| peer.flow == PeerFlow::Stream));
     cluster.isolate(N3);
     cluster
 }
@@ -175,7 +175,7 @@ fn a_refusal_empties_the_window() {
     cluster.deliver(N1, N2, "AppendEntries");
     cluster.deliver(N2, N1, "AppendReply");
     let peer = progress(&cluster, N2);
-    assert_eq!((peer.pipelining, peer.inflight_messages, peer.next), (false, 0, LogIndex(2)));
+    assert_eq!((peer.flow, peer.inflight_messages, peer.next), (PeerFlow::Probe, 0, LogIndex(2)));
     cluster.settle();
     assert_eq!(cluster.commit(N2), 3);
 }

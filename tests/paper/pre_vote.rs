@@ -2,7 +2,7 @@
 
 use raft_core::{Ballot, Message, NodeId, Role, Settings, Term, Ticks, Toggle};
 
-use crate::support::messages::{at, message};
+use crate::support::messages::{at, message, vote_request};
 use crate::support::{Cluster, E, N1, N2, N3, N4, N5, settings};
 
 fn pre_vote(cluster: &mut Cluster, from: NodeId, to: NodeId, term: u64) -> Ballot {
@@ -94,12 +94,12 @@ fn a_pre_vote_for_an_earlier_term_is_answered_with_the_current_one() {
 #[test]
 fn a_pre_candidate_keeps_its_vote() {
     let mut cluster = Cluster::of(3);
-    cluster.receive(message(N1, N3, 2, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N1, N3, 2, vote_request(at(0, 0))));
     cluster.wait(Ticks(2 * E.0));
     cluster.campaign(N3);
     assert_eq!((cluster.role(N3), cluster.term(N3)), (Role::PreCandidate, 2));
     cluster.network.clear();
-    cluster.receive(message(N2, N3, 2, Message::RequestVote { last: at(0, 0) }));
+    cluster.receive(message(N2, N3, 2, vote_request(at(0, 0))));
     let reply = cluster.take(N3, N2, "VoteReply");
     assert_eq!(reply.message, Message::VoteReply { ballot: Ballot::Refused });
 }
@@ -130,13 +130,13 @@ fn a_disruptive_server_is_ignored() {
     cluster.elect(N1);
     cluster.wait(Ticks(E.0 - 1));
     for id in [N1, N2] {
-        cluster.receive(message(N3, id, 9, Message::RequestVote { last: at(1, 1) }));
+        cluster.receive(message(N3, id, 9, vote_request(at(1, 1))));
         assert_eq!(cluster.term(id), 1);
     }
     assert!(cluster.network.iter().all(|envelope| envelope.to != N3 || envelope.term == Term(1)));
     assert_eq!(cluster.leader(), Some(N1));
     cluster.wait(Ticks(1));
-    cluster.receive(message(N3, N2, 9, Message::RequestVote { last: at(1, 1) }));
+    cluster.receive(message(N3, N2, 9, vote_request(at(1, 1))));
     assert_eq!(cluster.node(N2).vote(), Some(N3));
 }
 
@@ -145,7 +145,7 @@ fn a_disruptive_server_is_ignored() {
 fn without_stickiness_a_candidate_is_heard() {
     let mut cluster = Cluster::with(3, Settings { stickiness: Toggle::Off, ..settings() });
     cluster.elect(N1);
-    cluster.receive(message(N3, N2, 9, Message::RequestVote { last: at(1, 1) }));
+    cluster.receive(message(N3, N2, 9, vote_request(at(1, 1))));
     assert_eq!(cluster.node(N2).vote(), Some(N3));
 }
 

@@ -1,11 +1,11 @@
 //! Log replication: paper §5.3, thesis §3.5.
 
 use raft_core::{
-    AppendReply, Envelope, LogIndex, LogPosition, Message, NodeId, Outcome, Rejection, Role, Round,
+    AppendReply, Envelope, LogIndex, LogPosition, Message, NodeId, Outcome, Rejection, Role,
     Settings, Ticks,
 };
 
-use crate::support::messages::{accepted, append, at, message};
+use crate::support::messages::{accepted, append, at, message, round_reply};
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
 
 /// What a follower answers to an append: the last of its answers, since it may first acknowledge what its
@@ -298,7 +298,7 @@ fn an_acknowledgement_beyond_the_log_is_rejected() {
     cluster.receive(message(N2, N1, 1, accepted(1_000_000)));
     let never_sent = Message::AppendReply(mismatch(at(1, 9), at(1, 1)));
     cluster.receive(message(N2, N1, 1, never_sent));
-    cluster.receive(message(N2, N1, 1, Message::HeartbeatReply { round: Round(99) }));
+    cluster.receive(message(N2, N1, 1, round_reply(99)));
     let after = cluster.node(N1).status();
     assert_eq!(after.peers, before.peers);
     assert_eq!(after.rejections.count(Rejection::MatchBeyondLast), 1);

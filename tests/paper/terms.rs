@@ -2,7 +2,7 @@
 
 use raft_core::{Ballot, LogIndex, Message, Rejection, Role, Round, Settings, Term, Toggle};
 
-use crate::support::messages::{accepted, append, at, message};
+use crate::support::messages::{accepted, append, at, message, vote_request};
 use crate::support::{Cluster, N1, N2, N3, settings};
 
 /// §5.1: a server whose term is smaller than another's takes the larger one, and a leader or candidate
@@ -26,7 +26,7 @@ fn a_request_of_an_earlier_term_is_rejected() {
     let stale = [
         append(at(0, 0), &[2], 0),
         Message::Heartbeat { commit: LogIndex(0), round: Round(1) },
-        Message::RequestVote { last: at(1, 9) },
+        vote_request(at(1, 9)),
     ];
     for request in stale {
         let mut cluster = Cluster::of(3);
@@ -59,6 +59,7 @@ fn a_stale_leader_steps_down() {
 #[test]
 fn a_reply_of_an_earlier_term_is_ignored() {
     let mut cluster = Cluster::of(3);
+    cluster.forge();
     cluster.receive(message(N3, N1, 2, Message::StaleTerm));
     cluster.campaign(N1);
     cluster.receive(message(
@@ -101,9 +102,7 @@ fn a_message_of_term_zero_changes_nothing() {
         Message::PreVoteReply { campaign: Term(1), ballot: Ballot::Granted },
     ));
     assert_eq!((cluster.term(N1), cluster.role(N1)), (1, Role::Candidate));
-    for forged in
-        [append(at(0, 0), &[], 0), Message::StaleTerm, Message::RequestVote { last: at(0, 0) }]
-    {
+    for forged in [append(at(0, 0), &[], 0), Message::StaleTerm, vote_request(at(0, 0))] {
         cluster.receive(message(N2, N1, 0, forged));
         assert_eq!((cluster.term(N1), cluster.role(N1)), (1, Role::Candidate));
         assert_eq!(cluster.node(N1).vote(), Some(N1));

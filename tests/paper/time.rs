@@ -112,6 +112,7 @@ fn fine_point_2_a_request_ends_at_its_deadline() {
 fn a_step_is_a_function_of_its_inputs() {
     let mut cluster = Cluster::of(3);
     cluster.elect(N1);
+    cluster.forge();
     let mut twin = cluster.clone();
     for cluster in [&mut cluster, &mut twin] {
         cluster.receive(message(N1, N2, 1, append(at(1, 1), &[1], 2)));

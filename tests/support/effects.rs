@@ -1,11 +1,13 @@
 //! Carries effects out, and checks what must always hold while doing so.
 
 use raft_core::{
-    AppendReply, Ballot, Effect, Envelope, HardState, LogIndex, LogPosition, Message, NodeId,
-    Payload, RecordedInput, Role,
+    AppendReply, Apply, Ballot, Effect, Envelope, HardState, LogPosition, Message, NodeId, Payload,
+    RecordedInput, Restore, SnapshotReceipt,
 };
 
 use super::disk::Disk;
+use super::lanes::{Fetching, Reading, Staging};
+use super::machine::Machine;
 use super::{Cluster, Happened, Pace};
 
 impl Cluster {
@@ -24,29 +26,35 @@ impl Cluster {
                     host.writing = Some((number, write.clone()));
                     None
                 };
-                (Happened::Wrote { onto, write }, follows)
+                (Happened::Wrote { onto: Box::new(onto), write }, follows)
             }
             Effect::Send(envelope) => {
                 self.hosts[&id].disk.check_promise(&envelope);
                 self.network.push(envelope.clone());
                 (Happened::Sent(envelope), None)
             }
-            Effect::Apply(apply) => {
-                let positions = apply.entries().map(|entry| entry.position).collect();
-                let last = apply.last();
-                for entry in apply.entries() {
-                    self.check_agreement(id, entry.position, entry.payload);
-                    self.host(id).commands.extend(entry.command().cloned());
-                }
-                let is_prompt = self.host(id).machine_pace == Pace::Prompt;
-                if !is_prompt {
-                    self.host(id).applying = Some(last);
-                }
-                (Happened::Applied(positions), is_prompt.then_some(RecordedInput::Applied(last)))
+            Effect::Apply(apply) => self.apply(id, &apply),
+            Effect::Restore(restore) => self.restore(id, &restore),
+            Effect::Fetch(fetch) => {
+                let fetching = Fetching::of(fetch, self.node(id));
+                (Happened::Fetches(fetching), self.ask_fetch(id, fetching))
+            }
+            Effect::ReadChunk(read) => {
+                let reading = Reading::of(read, self.node(id));
+                let disk = &self.hosts[&id].disk;
+                assert!(disk.snapshots.contains_key(&reading.position), "it was kept for this");
+                (Happened::Reads(reading), self.ask_chunk(id, reading))
+            }
+            Effect::WriteChunk(chunk) => {
+                let staging = Staging::chunk(chunk, self.node(id));
+                (Happened::Stages(staging.clone()), self.ask_stage(id, staging))
+            }
+            Effect::FetchSnapshot(fetch) => {
+                let staging = Staging::fetch(fetch, self.node(id));
+                (Happened::Stages(staging.clone()), self.ask_stage(id, staging))
             }
             Effect::Reply(reply) => {
-                let before = self.outcomes.insert(reply.request, reply.outcome);
-                assert_eq!(before, None, "{} has one answer", reply.request);
+                self.check_reply(id, &reply);
                 (Happened::Replied(reply), None)
             }
             Effect::Event(event) => (Happened::Noted(event), None),
@@ -55,13 +63,43 @@ impl Cluster {
         follows
     }
 
-    pub(super) fn check_leader(&mut self, id: NodeId) {
-        let node = self.node(id);
-        assert_eq!(node.invariants(), Ok(()), "{}", node.status());
-        if node.role() == Role::Leader {
-            let leader = *self.leaders.entry(self.node(id).term()).or_insert(id);
-            assert_eq!(leader, id, "one leader a term (paper §5.2)");
+    fn apply(&mut self, id: NodeId, apply: &Apply) -> (Happened, Option<RecordedInput>) {
+        let positions = apply.entries().map(|entry| entry.position).collect();
+        let last = apply.last();
+        let machine = &self.hosts[&id].machine;
+        assert_eq!(
+            apply.first(),
+            machine.applied.next(),
+            "no entry is skipped, none applied twice"
+        );
+        for entry in apply.entries() {
+            self.check_agreement(id, entry.position, entry.payload);
+            self.host(id).machine.commands.extend(entry.command().cloned());
         }
+        self.host(id).machine.applied = last;
+        (Happened::Applied(positions), self.machine_is_given(id, RecordedInput::Applied(last)))
+    }
+
+    /// A machine that is restored holds what the others held at that index.
+    fn restore(&mut self, id: NodeId, restore: &Restore) -> (Happened, Option<RecordedInput>) {
+        let (position, index) = (restore.snapshot().position, restore.index());
+        let snapshot = &self.hosts[&id].disk.snapshots[&position];
+        assert_eq!(&snapshot.meta, restore.snapshot());
+        let machine = Machine::of(index, &snapshot.bytes);
+        let commands = self.agreed_commands(index);
+        assert_eq!(machine.commands, commands, "{id} is restored as of {position} (paper §7)");
+        self.host(id).machine = machine;
+        (Happened::Restored(position), self.machine_is_given(id, RecordedInput::Applied(index)))
+    }
+
+    fn machine_is_given(&mut self, id: NodeId, receipt: RecordedInput) -> Option<RecordedInput> {
+        let host = self.host(id);
+        assert!(host.applying.is_none(), "one batch or restoration is out at a time");
+        if host.machine_pace == Pace::Prompt {
+            return Some(receipt);
+        }
+        host.applying = Some(host.machine.applied);
+        None
     }
 
     fn check_agreement(&mut self, id: NodeId, position: LogPosition, payload: &Payload) {
@@ -77,9 +115,8 @@ impl Cluster {
 impl Disk {
     /// Nothing leaves a node before the disk holds what it promises (paper Figure 2).
     fn check_promise(&self, envelope: &Envelope) {
-        let HardState { term, vote, .. } = self.restored.hard_state;
+        let HardState { term, vote, .. } = self.hard_state;
         assert!(term >= envelope.term, "sent before the term was durable: {envelope:?}");
-        let last = LogIndex(self.restored.entries.len() as u64);
         match &envelope.message {
             Message::VoteReply { ballot: Ballot::Granted } => {
                 assert_eq!(vote, Some(envelope.to), "the vote was not durable");
@@ -88,7 +125,17 @@ impl Disk {
                 assert_eq!(vote, Some(envelope.from), "the own vote was not durable");
             }
             Message::AppendReply(AppendReply::Accepted { matched }) => {
+                let last = self.last_index();
                 assert!(*matched <= last, "acknowledged before it was durable: {envelope:?}");
+            }
+            Message::SnapshotReply { position, receipt: SnapshotReceipt::Received(bytes) } => {
+                let of_it = |partial: &&raft_core::PartialSnapshot| {
+                    (partial.snapshot.position, partial.source) == (*position, envelope.to)
+                };
+                let staged = self.staged.as_ref().map(|staged| &staged.partial);
+                let received = staged.filter(of_it).map_or(0, |partial| partial.received);
+                let is_kept = *bytes <= received || self.snapshot().position >= *position;
+                assert!(is_kept, "received before it was durable: {envelope:?}");
             }
             _ => {}
         }

@@ -1,8 +1,10 @@
 //! Messages as a peer would send them.
 
+use std::sync::Arc;
+
 use raft_core::{
-    AppendEntries, AppendReply, ClusterId, Envelope, LogIndex, LogPosition, Message, NodeId, Term,
-    WireVersion,
+    AppendEntries, AppendReply, Cause, ClusterId, Envelope, InstallSnapshot, LogIndex, LogPosition,
+    Membership, Message, NodeId, Round, SnapshotContent, SnapshotMeta, Term, Ticks, WireVersion,
 };
 
 use super::disk;
@@ -34,4 +36,32 @@ pub(crate) fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Messa
 /// An acknowledgement of everything up to `matched`.
 pub(crate) fn accepted(matched: u64) -> Message {
     Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) })
+}
+
+/// A candidate whose election timeout has passed asks for a vote.
+pub(crate) fn vote_request(last: LogPosition) -> Message {
+    Message::RequestVote { last, cause: Cause::Timeout }
+}
+
+/// A heartbeat of the first round.
+pub(crate) fn heartbeat(commit: u64) -> Message {
+    Message::Heartbeat { commit: LogIndex(commit), round: Round(1) }
+}
+
+/// An answer to a round that promises nothing.
+pub(crate) fn round_reply(round: u64) -> Message {
+    Message::HeartbeatReply { round: Round(round), promise: Ticks(0) }
+}
+
+/// A chunk of a snapshot as of `position`.
+pub(crate) fn chunk(
+    position: LogPosition,
+    membership: &Membership,
+    offset: u64,
+    total: u64,
+    data: &'static str,
+) -> Message {
+    let snapshot = SnapshotMeta { position, membership: Arc::new(membership.clone()) };
+    let content = SnapshotContent::Chunk { offset, total, data: data.into() };
+    Message::InstallSnapshot(Box::new(InstallSnapshot { snapshot, content }))
 }

@@ -1,27 +1,34 @@
-//! A small cluster under full control: nothing is delivered, synced, applied or timed out unless the test
-//! says so. Tests on top of it read like the scenarios of the paper.
+//! A small cluster under full control: nothing is delivered, synced, applied, read or timed out unless the
+//! test says so. Tests on top of it read like the scenarios of the paper.
 //!
-//! What is always checked here, whatever the test is about: one leader a term, no two machines that
-//! disagree, one answer a request, nothing sent before the disk holds what it promises, and the core's own
-//! invariants.
+//! What is always checked here, whatever the test is about: one leader a term; no two machines that disagree,
+//! nor one that skips an entry or is restored to anything but what the others held; one answer a request, and
+//! a true one; reads that see everything that was done before; nothing sent before the disk holds what it
+//! promises; memory within its limits; and the core's own invariants.
 
 #![expect(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod chaos;
+pub(crate) mod checks;
 pub(crate) mod disk;
 mod effects;
+pub(crate) mod lanes;
+pub(crate) mod machine;
 pub(crate) mod messages;
+pub(crate) mod requests;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use disk::Disk;
+use lanes::{Fetching, Lanes, Reading, Staging, Transport};
+use machine::Machine;
 use raft_core::{
-    Bootstrap, ClusterId, Effects, Envelope, Event, HardState, Instant, LogIndex, LogPosition,
-    Membership, Node, NodeId, Outcome, Payload, RecordedInput, RecordedStep, Reply, Request,
+    Bootstrap, ClusterId, Effects, Envelope, Event, Force, HardState, Instant, Join, LogIndex,
+    LogPosition, Membership, Node, NodeId, Outcome, Payload, RecordedInput, RecordedStep, Reply,
     RequestId, Role, Settings, Start, Term, Ticks, Write, WriteNumber,
 };
+use requests::Asked;
 
 /// The least election timeout of the clusters here.
 pub(crate) const E: Ticks = Ticks(100);
@@ -55,16 +62,21 @@ pub(crate) enum Pace {
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
     Given(RecordedStep),
-    Wrote { onto: Disk, write: Write },
+    Wrote { onto: Box<Disk>, write: Write },
     Sent(Envelope),
     Applied(Vec<LogPosition>),
+    Restored(LogPosition),
+    Fetches(Fetching),
+    Reads(Reading),
+    Stages(Staging),
     Replied(Reply),
     Noted(Event),
 }
 
-/// A node with its disk and its state machine. The machine is volatile: a restart rebuilds it.
+/// A node with its disk and its state machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
+    pub(crate) settings: Settings,
     /// `None` while crashed.
     pub(crate) node: Option<Node>,
     /// What the present life began with, and when.
@@ -74,7 +86,33 @@ pub(crate) struct Host {
     pub(crate) writing: Option<(WriteNumber, Write)>,
     pub(crate) machine_pace: Pace,
     pub(crate) applying: Option<LogIndex>,
-    pub(crate) commands: Vec<Bytes>,
+    pub(crate) machine: Machine,
+    /// What the machine keeps over a crash: nothing, unless a test says so.
+    pub(crate) saved: Machine,
+    /// How fast entries are read back, and how fast chunks are read and staged.
+    pub(crate) fetch_pace: Pace,
+    pub(crate) chunk_pace: Pace,
+    pub(crate) lanes: Lanes,
+}
+
+impl Host {
+    fn new(settings: Settings, start: (Start, Instant), disk: Disk) -> Self {
+        Self {
+            settings,
+            node: None,
+            start,
+            disk,
+            disk_pace: Pace::Prompt,
+            writing: None,
+            machine_pace: Pace::Prompt,
+            applying: None,
+            machine: Machine::default(),
+            saved: Machine::default(),
+            fetch_pace: Pace::Prompt,
+            chunk_pace: Pace::Prompt,
+            lanes: Lanes::default(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -86,12 +124,27 @@ pub(crate) struct Cluster {
     pub(crate) network: Vec<Envelope>,
     /// Directed links on which everything is lost.
     pub(crate) cut: BTreeSet<(NodeId, NodeId)>,
+    pub(crate) transport: Transport,
     pub(crate) journal: Vec<(NodeId, Happened)>,
-    outcomes: BTreeMap<RequestId, Outcome>,
+    pub(crate) outcomes: BTreeMap<RequestId, Outcome>,
     requests: u64,
+    asked: BTreeMap<RequestId, Asked>,
     leaders: BTreeMap<Term, NodeId>,
     /// What the machines were given, by index from 1.
-    agreed: Vec<(Term, Payload)>,
+    pub(crate) agreed: Vec<(Term, Payload)>,
+    /// What is committed: the term at each index that some node knew to be the last such.
+    committed: BTreeMap<LogIndex, Term>,
+    /// Up to here a node's commit index was checked.
+    checked: BTreeMap<NodeId, LogIndex>,
+    truthful: Truthful,
+}
+
+/// Whether all messages are the nodes' own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Truthful {
+    Yes,
+    /// A test plays a peer that lies, so what is committed need not be.
+    No,
 }
 
 impl Cluster {
@@ -117,27 +170,33 @@ impl Cluster {
             hosts: BTreeMap::new(),
             network: Vec::new(),
             cut: BTreeSet::new(),
+            transport: Transport::Chunks,
             journal: Vec::new(),
             outcomes: BTreeMap::new(),
             requests: 0,
+            asked: BTreeMap::new(),
             leaders: BTreeMap::new(),
             agreed: Vec::new(),
+            committed: BTreeMap::new(),
+            checked: BTreeMap::new(),
+            truthful: Truthful::Yes,
         };
         for (id, terms) in ids.into_iter().zip(logs) {
-            let host = Host {
-                node: None,
-                start: (Bootstrap { membership: founders.clone() }.into(), cluster.now),
-                disk: Disk::with_log(&founders, terms),
-                disk_pace: Pace::Prompt,
-                writing: None,
-                machine_pace: Pace::Prompt,
-                applying: None,
-                commands: Vec::new(),
-            };
+            let start = (Bootstrap { membership: founders.clone() }.into(), cluster.now);
+            let disk = Disk::with_log(&founders, terms);
+            let host = Host::new(Settings { id, ..settings }, start, disk);
             cluster.hosts.insert(id, host);
             cluster.restart(id);
         }
         cluster
+    }
+
+    /// A new node with an empty disk, which waits to be told who its cluster is.
+    pub(crate) fn join(&mut self, id: NodeId) {
+        let start = (Join.into(), self.now);
+        let host = Host::new(Settings { id, ..self.settings }, start, Disk::default());
+        assert!(self.hosts.insert(id, host).is_none(), "the name was never used");
+        self.restart(id);
     }
 
     pub(crate) fn host(&mut self, id: NodeId) -> &mut Host {
@@ -158,7 +217,10 @@ impl Cluster {
     pub(crate) fn step(&mut self, id: NodeId, input: RecordedInput) {
         let mut effects = Effects::new();
         let mut todo = VecDeque::from([input]);
+        let mut patience = 10_000;
         while let Some(input) = todo.pop_front() {
+            patience -= 1;
+            assert!(patience > 0, "{id} is never content: {input:?}");
             let now = self.now;
             let Some(node) = &mut self.host(id).node else { return };
             let real = input.replay(node);
@@ -167,13 +229,18 @@ impl Cluster {
             while let Some(effect) = effects.pop() {
                 todo.extend(self.carry_out(id, effect));
             }
-            self.check_leader(id);
+            self.check_node(id);
         }
     }
 
     /// Delivers a message, wherever it comes from.
     pub(crate) fn receive(&mut self, envelope: Envelope) {
         self.step(envelope.to, RecordedInput::Receive(envelope));
+    }
+
+    /// From now on messages may be forged that no correct peer would send.
+    pub(crate) fn forge(&mut self) {
+        self.truthful = Truthful::No;
     }
 
     /// Takes the oldest message of a kind out of the network, to be delivered later or never.
@@ -198,7 +265,7 @@ impl Cluster {
 
     /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
     pub(crate) fn settle(&mut self) {
-        let mut patience = 100_000;
+        let mut patience = 1_000_000;
         while !self.network.is_empty() {
             let envelope = self.network.remove(0);
             if !self.cut.contains(&(envelope.from, envelope.to)) {
@@ -256,19 +323,6 @@ impl Cluster {
         self.settle();
     }
 
-    pub(crate) fn propose(&mut self, id: NodeId, command: impl Into<Bytes>) -> RequestId {
-        self.requests += 1;
-        let request = RequestId(self.requests);
-        let request_input = Request::Propose { id: request, command: command.into() };
-        self.step(id, RecordedInput::Request(request_input));
-        request
-    }
-
-    /// The one answer of a request, if it has been given.
-    pub(crate) fn outcome(&self, request: RequestId) -> Option<Outcome> {
-        self.outcomes.get(&request).copied()
-    }
-
     pub(crate) fn crash(&mut self, id: NodeId) {
         self.crash_keeping(id, 0);
     }
@@ -281,16 +335,31 @@ impl Cluster {
         }
         host.node = None;
         host.applying = None;
-        host.commands.clear();
+        host.lanes = Lanes::default();
+        host.machine = host.saved.clone();
+        self.forget_requests(id);
     }
 
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let config = Settings { id, ..self.settings }.validate().expect("the settings are sound");
+        let host = self.host(id);
+        if host.disk.hard_state != HardState::default() {
+            host.start.0 = host.disk.restored(host.saved.applied).into();
+        }
+        self.start(id);
+    }
+
+    /// Starts a survivor of a lost majority with a membership that nobody voted for.
+    pub(crate) fn force(&mut self, id: NodeId, membership: Membership) {
+        let host = self.host(id);
+        let restored = host.disk.restored(host.saved.applied);
+        host.start.0 = Force { restored, membership }.into();
+        self.start(id);
+    }
+
+    fn start(&mut self, id: NodeId) {
         let now = self.now;
         let host = self.host(id);
-        if host.disk.restored.hard_state != HardState::default() {
-            host.start.0 = host.disk.restored.clone().into();
-        }
+        let config = host.settings.validate().expect("the settings are sound");
         host.start.1 = now;
         let node = Node::new(config, host.start.0.clone(), now);
         host.node = Some(node.expect("what the disk holds is consistent"));
@@ -329,6 +398,12 @@ impl Cluster {
     pub(crate) fn release_disk(&mut self, id: NodeId) {
         self.host(id).disk_pace = Pace::Prompt;
         self.sync(id);
+    }
+
+    /// Lets the machine keep over a crash what it holds now.
+    pub(crate) fn save_machine(&mut self, id: NodeId) {
+        let host = self.host(id);
+        host.saved = host.machine.clone();
     }
 
     /// Completes the batch that the machine works on, if there is one.
