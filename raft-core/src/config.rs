@@ -195,7 +195,9 @@ impl Settings {
             return Err(ConfigError::LeaseWithoutStickiness);
         }
         if self.max_clock_drift_ppm > 500_000 {
-            return Err(ConfigError::DriftTooLarge { max_clock_drift_ppm: self.max_clock_drift_ppm });
+            return Err(ConfigError::DriftTooLarge {
+                max_clock_drift_ppm: self.max_clock_drift_ppm,
+            });
         }
         Ok(())
     }

@@ -182,7 +182,8 @@ mod tests {
     /// Out of band: a snapshot that is not what the leader named is refused.
     #[test]
     fn a_fetched_snapshot_must_be_the_one_named() {
-        for (found, expected) in [(5, SnapshotReceipt::Received(10)), (6, SnapshotReceipt::Failed)] {
+        for (found, expected) in [(5, SnapshotReceipt::Received(10)), (6, SnapshotReceipt::Failed)]
+        {
             let mut incoming = Incoming::default();
             incoming.ask(1, of(1, 5, 10));
             let answer = StageAnswer::Fetched(of(1, found, 0).snapshot);

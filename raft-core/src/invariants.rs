@@ -22,10 +22,7 @@ pub(crate) fn check(replica: &Replica, role: &RoleState) -> Result<(), &'static 
         machine.applied <= machine.handed && machine.handed <= log.commit(),
         "INV-8: applied <= handed <= commit",
     )?;
-    require(
-        log.cached_first() <= durable.next(),
-        "INV-20: what is not durable is in memory",
-    )?;
+    require(log.cached_first() <= durable.next(), "INV-20: what is not durable is in memory")?;
     require(
         replica.snapshot.position.index >= base,
         "INV-19: the log begins at or before the snapshot",

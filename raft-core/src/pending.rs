@@ -46,7 +46,8 @@ struct Waiting<K> {
 
 impl Pending {
     pub(crate) fn len(&self) -> usize {
-        let changes = usize::from(self.leaving_joint.is_some()) + usize::from(self.transfer.is_some());
+        let changes =
+            usize::from(self.leaving_joint.is_some()) + usize::from(self.transfer.is_some());
         let proposals = self.appended.len() + self.forwarded.len() + self.applying.len();
         proposals + changes + self.reads.len()
     }

@@ -79,7 +79,6 @@ impl Write {
     }
 }
 
-
 /// The obligation to make a [`Write`] durable. Hand back the receipt from [`Persist::done`] when it is.
 ///
 /// When the write fails, drop the node and restart it from its disk; do not retry the sync.

@@ -115,9 +115,8 @@ impl Progress {
 
     /// Whether a removed member can be let go.
     pub(crate) fn has_departed(&self, now: Instant) -> bool {
-        self.departure.is_some_and(|departure| {
-            self.told >= departure.membership || now >= departure.until
-        })
+        self.departure
+            .is_some_and(|departure| self.told >= departure.membership || now >= departure.until)
     }
 
     /// The snapshot that is being sent to it.
@@ -277,10 +276,9 @@ impl Progress {
         match &self.flow {
             Flow::Probe(_) => PeerFlow::Probe,
             Flow::Stream(_) => PeerFlow::Stream,
-            Flow::Snapshot(sending) => PeerFlow::Snapshot {
-                position: sending.position(),
-                received: sending.received(),
-            },
+            Flow::Snapshot(sending) => {
+                PeerFlow::Snapshot { position: sending.position(), received: sending.received() }
+            }
         }
     }
 

@@ -79,7 +79,11 @@ impl Reads {
         }
         self.answered = sequence;
         while let Some(read) = take_first(&mut self.waiting, |read| read.key <= sequence) {
-            self.ready.push_back(Read { key: index, request: read.request, deadline: read.deadline });
+            self.ready.push_back(Read {
+                key: index,
+                request: read.request,
+                deadline: read.deadline,
+            });
         }
     }
 
@@ -158,7 +162,11 @@ mod tests {
         assert_eq!(reads.overdue_question(Instant(14), Ticks(5)), None, "be patient");
         assert_eq!(reads.overdue_question(Instant(15), Ticks(5)), Some(2));
         reads.answer(1, LogIndex(9));
-        assert_eq!(reads.overdue_question(Instant(20), Ticks(5)), Some(2), "it is not answered by that");
+        assert_eq!(
+            reads.overdue_question(Instant(20), Ticks(5)),
+            Some(2),
+            "it is not answered by that"
+        );
         reads.answer(2, LogIndex(5));
         reads.applied(LogIndex(5), &mut effects);
         assert_eq!(replies(&mut effects), [(2, Outcome::Readable { index: LogIndex(5) })]);

@@ -50,7 +50,9 @@ pub enum Rejection {
     #[error("the heartbeat commits entries that were never acknowledged")]
     CommitBeyondLast,
     /// A snapshot whose numbers contradict each other, or with a locator that is too long.
-    #[error("the snapshot's offset, bytes and total contradict each other, or its locator is too long")]
+    #[error(
+        "the snapshot's offset, bytes and total contradict each other, or its locator is too long"
+    )]
     Snapshot,
     /// A receipt of another node, incarnation, or write.
     #[error("the receipt is not for what this incarnation has outstanding")]

@@ -135,7 +135,9 @@ pub enum Refusal {
     #[error("the leadership is being handed over: try again shortly, at the new leader")]
     Transferring,
     /// The leadership could not be handed over; this node goes on leading, or another node took over.
-    #[error("the leadership was not handed over: the target did not take it within an election timeout")]
+    #[error(
+        "the leadership was not handed over: the target did not take it within an election timeout"
+    )]
     TransferAborted,
     /// The target of a transfer has no vote.
     #[error("the target of the transfer is not a voter of the membership in force: name one")]

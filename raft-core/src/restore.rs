@@ -247,7 +247,9 @@ pub enum RestoreError {
         base: LogPosition,
     },
     /// A snapshot that was arriving has more bytes than it has.
-    #[error("the staged snapshot has {received} of {total} bytes: remove it, it will be sent again")]
+    #[error(
+        "the staged snapshot has {received} of {total} bytes: remove it, it will be sent again"
+    )]
     PartialBeyondTotal {
         /// The bytes that are there.
         received: u64,
@@ -255,7 +257,9 @@ pub enum RestoreError {
         total: u64,
     },
     /// The membership to be forced makes no sense at this node.
-    #[error("the membership to be forced is joint, or {id} is not among its voters: name the survivors")]
+    #[error(
+        "the membership to be forced is joint, or {id} is not among its voters: name the survivors"
+    )]
     ForcedMembership {
         /// This node.
         id: NodeId,
@@ -314,7 +318,10 @@ impl Restored {
                 return Err(RestoreError::ImpossibleBase { base: position });
             }
             if position.term > self.hard_state.term {
-                return Err(RestoreError::EntryBeyondTerm { entry: position, term: self.hard_state.term });
+                return Err(RestoreError::EntryBeyondTerm {
+                    entry: position,
+                    term: self.hard_state.term,
+                });
             }
         }
         let SnapshotMeta { position, membership } = &self.snapshot;

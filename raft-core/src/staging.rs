@@ -6,9 +6,7 @@ use crate::effect::{Effect, Effects};
 use crate::message::Message;
 use crate::rejection::Rejection;
 use crate::replica::Replica;
-use crate::snapshot::{
-    ChunkWritten, FetchSnapshot, PartialSnapshot, SnapshotMeta, WriteChunk,
-};
+use crate::snapshot::{ChunkWritten, FetchSnapshot, PartialSnapshot, SnapshotMeta, WriteChunk};
 use crate::types::NodeId;
 
 impl Replica {
@@ -34,8 +32,7 @@ impl Replica {
         effects: &mut Effects,
     ) {
         let ticket = self.ticket();
-        let partial =
-            PartialSnapshot { source, snapshot: snapshot.clone(), total: 0, received: 0 };
+        let partial = PartialSnapshot { source, snapshot: snapshot.clone(), total: 0, received: 0 };
         self.incoming.ask(ticket.number, partial);
         effects.push(Effect::FetchSnapshot(FetchSnapshot { ticket, source, snapshot, locator }));
     }

@@ -122,7 +122,9 @@ mod tests {
 
     fn terms_of(base: LogPosition, terms: &[u64]) -> Terms {
         let mut log = Terms::after(base);
-        terms.iter().for_each(|term| log.push(Term(*term)));
+        for term in terms {
+            log.push(Term(*term));
+        }
         log
     }
 
@@ -155,31 +157,31 @@ mod tests {
         };
         let mut log = Terms::after(LogPosition::ZERO);
         // The term at each index; the base's too.
-        let mut list: Vec<u64> = Vec::from([0]);
+        let mut expected: Vec<u64> = Vec::from([0]);
         let mut base = 0_u64;
         for step in 0..5_000_u64 {
-            let last = list.len() as u64 - 1;
+            let last = expected.len() as u64 - 1;
             match below(8) {
                 0..=4 => {
-                    let term = list[list.len() - 1] + below(3) / 2 + u64::from(last == 0);
+                    let term = expected[expected.len() - 1] + below(3) / 2 + u64::from(last == 0);
                     log.push(Term(term));
-                    list.push(term);
+                    expected.push(term);
                 }
                 5 | 6 => {
                     let keep = last - below(4).min(last - base);
                     log.truncate_after(LogIndex(keep));
-                    list.truncate(usize::try_from(keep).expect("small") + 1);
+                    expected.truncate(usize::try_from(keep).expect("small") + 1);
                 }
                 _ => {
                     base += below(last - base + 1).min(6);
-                    let term = list[usize::try_from(base).expect("small")];
+                    let term = expected[usize::try_from(base).expect("small")];
                     log.compact(at(term, base));
                 }
             }
-            let last = list.len() as u64 - 1;
-            assert_eq!(log.last(), at(list[list.len() - 1], last), "step {step}");
+            let last = expected.len() as u64 - 1;
+            assert_eq!(log.last(), at(expected[expected.len() - 1], last), "step {step}");
             for index in base..=last {
-                let term = list[usize::try_from(index).expect("small")];
+                let term = expected[usize::try_from(index).expect("small")];
                 assert_eq!(log.at(LogIndex(index)), Some(Term(term)), "step {step}, index {index}");
             }
             assert_eq!(log.at(LogIndex(last + 1)), None);
@@ -191,7 +193,7 @@ mod tests {
     /// A term costs one run, however many entries it has.
     #[test]
     fn a_long_term_costs_one_run() {
-        let log = terms_of(LogPosition::ZERO, &[3; 10_000]);
+        let log = terms_of(LogPosition::ZERO, &[3; 1_000]);
         assert_eq!(log.runs.len(), 1);
     }
 }

@@ -162,7 +162,7 @@ impl WriteLane {
 
 #[cfg(test)]
 mod tests {
-        use super::*;
+    use super::*;
     use crate::terms::Terms;
     use crate::types::{Incarnation, LogPosition, NodeId, Term};
 

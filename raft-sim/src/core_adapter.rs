@@ -265,7 +265,9 @@ fn says(message: &Message) -> (MessageKind, Claim) {
             (MessageKind::RequestPreVote, Claim::AskPreVote { last: *last })
         }
         Message::PreVoteReply { .. } => (MessageKind::PreVoteReply, Claim::Nothing),
-        Message::RequestVote { last, .. } => (MessageKind::RequestVote, Claim::AskVote { last: *last }),
+        Message::RequestVote { last, .. } => {
+            (MessageKind::RequestVote, Claim::AskVote { last: *last })
+        }
         Message::VoteReply { ballot: Ballot::Granted } => {
             (MessageKind::VoteReply, Claim::GrantVote)
         }

@@ -127,9 +127,9 @@ impl Operation {
     /// What may have become of it.
     pub fn fate(&self) -> Fate {
         match self.answer.as_ref().map(|answer| answer.outcome) {
-            Some(
-                Outcome::Done { .. } | Outcome::Readable { .. } | Outcome::Transferred { .. },
-            ) => Fate::Done,
+            Some(Outcome::Done { .. } | Outcome::Readable { .. } | Outcome::Transferred { .. }) => {
+                Fate::Done
+            }
             Some(Outcome::Refused { .. } | Outcome::Lost { .. }) => Fate::Never,
             Some(Outcome::Unknown) | None => Fate::Unknown,
         }

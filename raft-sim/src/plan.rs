@@ -20,6 +20,7 @@ mod validate;
 use raft_core::{Instant, NodeId};
 use serde::{Deserialize, Serialize};
 
+pub use action::{Action, TimedAction};
 pub use error::PlanError;
 pub use fault::{CrashPoint, Cut, Fault, FaultKind, StaticCut, Target, TimedFault, Way};
 pub use generate::{GENERATOR_VERSION, Profile};
@@ -27,7 +28,6 @@ pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{
     ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
 };
-pub use action::{Action, TimedAction};
 pub use settings::PlanSettings;
 
 /// The version of the format. A plan of another one is refused.

@@ -90,7 +90,9 @@ fn a_change_is_not_done_while_joint() {
 fn while_joint_both_majorities_commit() {
     for silent in [[N2, N3], [N4, N5]] {
         let mut cluster = with_spares();
-        silent.into_iter().for_each(|id| cluster.isolate(id));
+        for id in silent {
+            cluster.isolate(id);
+        }
         cluster.change(N1, members(&[1, 4, 5], &[]));
         cluster.settle();
         assert_eq!(cluster.commit(N1), 1, "without {silent:?}");
@@ -205,11 +207,8 @@ fn no_change_while_another_is_under_way() {
 fn only_a_membership_can_be_asked_for() {
     let mut cluster = with_spares();
     let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect();
-    let parts = MembershipParts {
-        voters: set(&[1, 2]),
-        outgoing: set(&[3]),
-        ..MembershipParts::default()
-    };
+    let parts =
+        MembershipParts { voters: set(&[1, 2]), outgoing: set(&[3]), ..MembershipParts::default() };
     let joint = Membership::try_from(parts).expect("a sound membership");
     for target in [Membership::default(), joint] {
         let change = cluster.change(N1, target);

@@ -50,12 +50,12 @@ impl Node {
     pub(super) fn is_loyal(&self) -> bool {
         let config = &self.replica.config;
         let hears_leader = || match &self.role {
-                RoleState::Follower(follower) => {
-                    follower.hears_leader(self.replica.now, config.election_timeout)
-                }
-                RoleState::Leader(leader) => leader.hears_quorum(&self.replica),
-                RoleState::PreCandidate(_) | RoleState::Candidate(_) => false,
-            };
+            RoleState::Follower(follower) => {
+                follower.hears_leader(self.replica.now, config.election_timeout)
+            }
+            RoleState::Leader(leader) => leader.hears_quorum(&self.replica),
+            RoleState::PreCandidate(_) | RoleState::Candidate(_) => false,
+        };
         self.replica.has_promised() || (config.stickiness.is_on() && hears_leader())
     }
 }

@@ -494,8 +494,7 @@ impl Leader {
             self.begin_round(replica, effects);
             self.questions.begin(self.rounds.current());
         }
-        let confirmed =
-            if has_lease { Round(u64::MAX) } else { self.confirmed_round(replica) };
+        let confirmed = if has_lease { Round(u64::MAX) } else { self.confirmed_round(replica) };
         while let Some((question, index)) = self.questions.take(confirmed) {
             let sequence = question.sequence;
             if question.from == replica.id() {

@@ -116,7 +116,10 @@ mod tests {
         assert!(!questions.wants_round(Round(6), Round(5)));
         assert_eq!(take(&mut questions, 6), Some((1, 7)));
         assert!(questions.wants_round(Round(6), Round(6)));
-        assert_eq!((take(&mut questions, 7), take(&mut questions, 7)), (Some((1, 8)), Some((1, 8))));
+        assert_eq!(
+            (take(&mut questions, 7), take(&mut questions, 7)),
+            (Some((1, 8)), Some((1, 8)))
+        );
         assert!(questions.is_empty());
     }
 

@@ -168,12 +168,7 @@ pub(crate) fn send_heartbeat(
 
 /// Asks the driver for the next bytes of the snapshot that a peer is sent. One that has not got anywhere gives way
 /// to a newer one.
-fn read_chunk(
-    replica: &mut Replica,
-    to: NodeId,
-    progress: &mut Progress,
-    effects: &mut Effects,
-) {
+fn read_chunk(replica: &mut Replica, to: NodeId, progress: &mut Progress, effects: &mut Effects) {
     let Some(sending) = progress.sending() else { return };
     if !sending.is_due(replica.now) {
         return;

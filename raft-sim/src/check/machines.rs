@@ -41,7 +41,12 @@ impl<M: Machine> Checks<M> {
     ///
     /// # Errors
     /// When it does not stand for a committed position, or names another membership than was in force there.
-    pub fn took(&mut self, at: Instant, node: NodeId, meta: &SnapshotMeta) -> Result<(), Violation> {
+    pub fn took(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        meta: &SnapshotMeta,
+    ) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
         let index = meta.position.index;
         self.nodes[place].snapshot = self.nodes[place].snapshot.max(index);

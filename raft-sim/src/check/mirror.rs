@@ -24,8 +24,11 @@ pub(crate) struct Link {
 pub(crate) struct Mirror {
     links: Vec<Link>,
     /// The memberships in it, in log order.
-    memberships: Vec<(LogIndex, Arc<Membership>)>,
+    memberships: Vec<Dated>,
 }
+
+/// A membership with the index of its entry.
+type Dated = (LogIndex, Arc<Membership>);
 
 /// The place of an index in a vector that starts at index 1.
 pub(crate) fn place(index: LogIndex) -> Option<usize> {
@@ -121,8 +124,7 @@ impl Mirror {
         &self,
         after: LogIndex,
         through: LogIndex,
-    ) -> impl Iterator<Item = (Option<&(LogIndex, Arc<Membership>)>, &(LogIndex, Arc<Membership>))>
-    {
+    ) -> impl Iterator<Item = (Option<&Dated>, &Dated)> {
         let place = |index: LogIndex| self.memberships.partition_point(|(at, _)| *at <= index);
         (place(after)..place(through)).map(|this| {
             (this.checked_sub(1).map(|before| &self.memberships[before]), &self.memberships[this])
@@ -136,7 +138,7 @@ impl Mirror {
     }
 
     /// The last membership in the log, with its index.
-    pub(crate) fn membership(&self) -> Option<&(LogIndex, Arc<Membership>)> {
+    pub(crate) fn membership(&self) -> Option<&Dated> {
         self.memberships.last()
     }
 

@@ -118,7 +118,9 @@ impl Watched {
     pub(crate) fn membership<'a>(&'a self, initial: &'a Arc<Membership>) -> &'a Arc<Membership> {
         match self.log.membership() {
             Some((_, membership)) => membership,
-            None if initial.contains(self.id) || self.view.snapshot.index > LogIndex::ZERO => initial,
+            None if initial.contains(self.id) || self.view.snapshot.index > LogIndex::ZERO => {
+                initial
+            }
             None => &self.nobody,
         }
     }

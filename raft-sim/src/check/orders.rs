@@ -62,7 +62,10 @@ impl<M: Machine> Checks<M> {
                     return wrong(Property::Durability, "nothing like that is committed");
                 }
                 if in_force.is_none_or(|membership| !is_same(membership, to)) {
-                    return wrong(Property::ConfigurationFollowsLog, "other members are in force there");
+                    return wrong(
+                        Property::ConfigurationFollowsLog,
+                        "other members are in force there",
+                    );
                 }
                 Ok(())
             }

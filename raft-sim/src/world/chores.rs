@@ -56,7 +56,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     fn begin(&mut self, node: usize, what: What<R>) {
         let stamp = self.hosts[node].number(Series::Chore);
-        let takes = self.softened(self.plan.snapshots.latency).draw(&mut self.chore_draw(node, stamp));
+        let takes =
+            self.softened(self.plan.snapshots.latency).draw(&mut self.chore_draw(node, stamp));
         self.hosts[node].chores.push(Chore { stamp, what });
         self.queue.push(self.now + takes, Event::Chore { node: short(node), stamp });
     }
@@ -140,7 +141,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 }
             },
             Task::WriteChunk { partial, offset, data } => {
-                image.stage(partial, offset, data).map_err(|reason| self.broken_write(node, &reason))?;
+                image
+                    .stage(partial, offset, data)
+                    .map_err(|reason| self.broken_write(node, &reason))?;
                 if offset > 0 {
                     self.checks.note(Situation::SnapshotChunked);
                 }

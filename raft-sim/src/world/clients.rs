@@ -148,7 +148,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 client.command.is_some()
                     || self.statistics.operations_begun < self.plan.workload.operations
             }
-            Stage::Mending { .. } | Stage::Gathering | Stage::Settling { .. } | Stage::Watching { .. } => true,
+            Stage::Mending { .. }
+            | Stage::Gathering
+            | Stage::Settling { .. }
+            | Stage::Watching { .. } => true,
             // A node that is far behind may only just keep up with a load; now it must catch up.
             Stage::Probing | Stage::Converging | Stage::Over => false,
         }
@@ -335,9 +338,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 }
                 self.later(number, Choice::Think);
             }
-            Outcome::Transferred { .. }
-            | Outcome::Lost { .. }
-            | Outcome::Unknown => {
+            Outcome::Transferred { .. } | Outcome::Lost { .. } | Outcome::Unknown => {
                 client.command = None;
                 self.later(number, Choice::Think);
             }

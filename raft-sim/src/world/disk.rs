@@ -81,7 +81,9 @@ impl Image {
         let bytes = match self.staged.take_if(|_| !is_founding) {
             Some(staged) if staged.partial.snapshot == *meta => staged.bytes.into(),
             _ if is_founding => Bytes::new(),
-            _ => return Err(format!("installs a snapshot at {} that is not staged", meta.position)),
+            _ => {
+                return Err(format!("installs a snapshot at {} that is not staged", meta.position));
+            }
         };
         // One that was taken here meanwhile may be later.
         self.store(Stored { meta: meta.clone(), bytes });

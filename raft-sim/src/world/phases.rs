@@ -92,7 +92,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// All nodes vote again, or are asked to.
     fn look_at_members(&mut self, until: u64) -> Checked {
-        let changes = self.plan.actions.iter().any(|timed| matches!(timed.action, Action::Members { .. }));
+        let changes =
+            self.plan.actions.iter().any(|timed| matches!(timed.action, Action::Members { .. }));
         let is_whole = !changes && self.plan.founders == self.plan.nodes;
         if is_whole || self.is_mended() {
             self.after_mending();

@@ -35,7 +35,8 @@ pub(super) fn actions(
         let mut draw = source.nth(Item::Action, burst);
         let mut at = begins(&mut draw, election, heal_at, faults);
         for _ in 0..draw.between(1, 4) {
-            actions.push(TimedAction { at: Instant(at), action: action(&mut draw, nodes, election) });
+            actions
+                .push(TimedAction { at: Instant(at), action: action(&mut draw, nodes, election) });
             at += draw.log_uniform(election / 50, election * 2);
         }
     }

@@ -14,11 +14,11 @@ use raft_core::{
 
 use super::plan;
 use crate::campaign::{Campaign, Seeds, run_guarded};
+use crate::core_adapter::Chore;
 use crate::draw::Draw;
 use crate::kv::Kv;
 use crate::machine::Machine;
 use crate::plan::{CrashPoint, Cut, Fault, Plan, StaticCut, Target, Way};
-use crate::core_adapter::Chore;
 use crate::raft::{Committed, Facts, Input, Output, Raft, Task, View};
 use crate::violation::{Property, Violation};
 use crate::world::run;
