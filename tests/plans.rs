@@ -13,8 +13,8 @@ use proptest::test_runner::{RngSeed, TestRunner};
 use raft_core::{Instant, Node, NodeId, Ticks};
 use raft_sim::kv::Kv;
 use raft_sim::plan::{
-    CrashPoint, Cut, Fault, MessageKind, Plan, PlanError, Profile, Span, TRUE_RATE, Target,
-    TimedFault, Way,
+    Action, CrashPoint, Cut, Fault, MessageKind, Plan, PlanError, Profile, Span, TRUE_RATE, Target,
+    TimedAction, TimedFault, Way,
 };
 use raft_sim::world;
 use serde_json::Value;
@@ -83,6 +83,17 @@ fn fault(nodes: u32) -> impl Strategy<Value = Fault> {
     ]
 }
 
+/// Whether an action is about nodes that there are.
+fn is_for(timed: &TimedAction, nodes: u32) -> bool {
+    let is_there = |id: &NodeId| id.0 <= nodes.into();
+    match &timed.action {
+        Action::Members { voters, learners } => voters.iter().chain(learners).all(is_there),
+        Action::Transfer { to: node }
+        | Action::Campaign { node }
+        | Action::Suppress { node, .. } => is_there(node),
+    }
+}
+
 fn plan() -> impl Strategy<Value = Plan> {
     (1..=7_u32, any::<u64>()).prop_flat_map(|(nodes, seed)| {
         prop::collection::vec((0..TROUBLE, fault(nodes)), 0..16).prop_map(move |mut faults| {
@@ -93,8 +104,15 @@ fn plan() -> impl Strategy<Value = Plan> {
             Plan {
                 profile: "proptest".to_owned(),
                 nodes,
+                founders: drawn.founders.min(nodes),
                 clocks: vec![TRUE_RATE; nodes as usize],
                 faults: faults.collect(),
+                actions: drawn
+                    .actions
+                    .iter()
+                    .filter(|timed| is_for(timed, nodes))
+                    .cloned()
+                    .collect(),
                 heal_at: Instant(TROUBLE),
                 static_cut: None,
                 overrides: Vec::new(),
