@@ -25,6 +25,12 @@ pub(super) struct Chore<R: Raft> {
     what: What<R>,
 }
 
+impl<R: Raft> Chore<R> {
+    pub(super) fn stamp(&self) -> u32 {
+        self.stamp
+    }
+}
+
 enum What<R: Raft> {
     /// A question of the node's.
     Asked(R::Chore),

@@ -169,6 +169,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             };
             self.queue.push(self.now + longest, event);
         }
+        for chore in &host.chores {
+            let event = Event::Chore { node: short(node), stamp: chore.stamp() };
+            self.queue.push(self.now + longest, event);
+        }
         // If the batch is taken or reported before, nothing is left for these.
         if let Some(applying) = &host.applying {
             let event = Event::Apply { node: short(node), stamp: applying.stamp };
