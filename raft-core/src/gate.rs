@@ -93,11 +93,13 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
             require(hint.index <= refused.index && hint.term <= refused.term, Rejection::Position)
         }
         Message::AppendReply(AppendReply::Accepted { matched: index })
-        | Message::Heartbeat { commit: index, .. } => {
+        | Message::Heartbeat { commit: index, .. }
+        | Message::ReadIndexReply { index, .. } => {
             require(term > Term::ZERO, Rejection::TermRange)?;
             require(*index <= LogIndex::MAX, Rejection::IndexRange)
         }
-        Message::ForwardProposal { incarnation, sequence, .. } => {
+        Message::ForwardProposal { incarnation, sequence, .. }
+        | Message::ReadIndex { incarnation, sequence } => {
             require(term > Term::ZERO, Rejection::TermRange)?;
             require(*sequence > 0 && incarnation.0 > 0, Rejection::Unasked)
         }
@@ -108,14 +110,6 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
         Message::SnapshotReply { position, .. } => {
             require(term > Term::ZERO, Rejection::TermRange)?;
             possible(*position, term)
-        }
-        Message::ReadIndex { incarnation, sequence } => {
-            require(term > Term::ZERO, Rejection::TermRange)?;
-            require(*sequence > 0 && incarnation.0 > 0, Rejection::Unasked)
-        }
-        Message::ReadIndexReply { index, .. } => {
-            require(term > Term::ZERO, Rejection::TermRange)?;
-            require(*index <= LogIndex::MAX, Rejection::IndexRange)
         }
         Message::VoteReply { .. }
         | Message::HeartbeatReply { .. }

@@ -40,15 +40,6 @@ pub(crate) struct Log {
     uncommitted_bytes: u64,
 }
 
-/// What becomes of the log on disk when a snapshot is installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Suffix {
-    /// It holds the snapshot's position, and stays.
-    Kept,
-    /// It is removed.
-    Removed,
-}
-
 impl Log {
     /// The log as a disk holds it.
     pub(crate) fn restore(terms: Terms, commit: LogIndex) -> Self {
@@ -223,22 +214,9 @@ impl Log {
         }
     }
 
-    /// What installing a snapshot at `position` leaves of the log on disk. Nothing is under way.
-    pub(crate) fn suffix_after(&self, position: LogPosition) -> Suffix {
-        if position.index <= self.submitted && self.holds(position) {
-            Suffix::Kept
-        } else {
-            Suffix::Removed
-        }
-    }
-
-    /// A snapshot at `position` is installed on disk, which left this `suffix` of the log there.
-    pub(crate) fn install(&mut self, position: LogPosition, suffix: Suffix) {
+    /// A snapshot at `position`, which the log does not hold, is installed on disk, and the log there removed.
+    pub(crate) fn install(&mut self, position: LogPosition) {
         let LogPosition { index, .. } = position;
-        if suffix == Suffix::Kept {
-            self.commit_to(index);
-            return;
-        }
         debug_assert!(index > self.commit, "what is committed here needs no snapshot");
         self.terms = Terms::after(position);
         self.cache.clear();
@@ -514,16 +492,13 @@ mod tests {
         assert!(log.counters_agree() && !log.has_unsubmitted());
     }
 
-    /// Paper §7: an installed snapshot keeps a log that holds its position, and replaces any other.
+    /// Paper §7: an installed snapshot replaces a log that does not hold its position.
     #[test]
-    fn a_snapshot_keeps_a_log_that_goes_on_from_it() {
+    fn a_snapshot_replaces_another_log() {
         let mut log = log_of(&[1, 1, 2]);
         flush(&mut log);
-        assert_eq!(log.suffix_after(at(1, 2)), Suffix::Kept);
-        log.install(at(1, 2), Suffix::Kept);
-        assert_eq!((log.commit(), log.base(), log.last()), (LogIndex(2), at(0, 0), at(2, 3)));
-        assert_eq!(log.suffix_after(at(3, 3)), Suffix::Removed);
-        log.install(at(3, 3), Suffix::Removed);
+        log.append(entry(2));
+        log.install(at(3, 3));
         assert_eq!((log.commit(), log.base(), log.last()), (LogIndex(3), at(3, 3), at(3, 3)));
         assert_eq!((log.durable(), log.cached_bytes()), (LogIndex(3), 0));
         assert!(!log.has_unsubmitted() && log.counters_agree());

@@ -265,12 +265,6 @@ impl Memberships {
         self.history.len() != before
     }
 
-    /// Takes a snapshot's word for the membership as of `index`.
-    pub(crate) fn rebase(&mut self, index: LogIndex, membership: Arc<Membership>) {
-        self.history.retain(|(since, _)| *since > index);
-        self.history.insert(0, (index, membership));
-    }
-
     /// Forgets those before the one as of `index`.
     pub(crate) fn compact(&mut self, index: LogIndex) {
         let after = self.history.partition_point(|(since, _)| *since <= index);

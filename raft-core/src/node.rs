@@ -397,11 +397,16 @@ impl Node {
     fn settle(&mut self, effects: &mut Effects) {
         match &mut self.role {
             RoleState::Leader(leader) => {
+                // Its log has everything that is committed (paper §5.4.3), whoever says otherwise.
+                self.replica.incoming.forgo();
                 if let Some(transition) = leader.settle(&mut self.replica, effects) {
                     self.transit(transition, effects);
                 }
             }
             RoleState::Follower(follower) => {
+                if let Some(index) = self.replica.start_installation(effects) {
+                    follower.installed(index);
+                }
                 follower.settle(&mut self.replica, effects);
                 if let Some(leader) = follower.leader() {
                     if let Some(sequence) = self.replica.pending.reads.question(self.replica.now) {
@@ -415,12 +420,6 @@ impl Node {
         replica.pending.reads.applied(replica.machine.applied, effects);
         replica.hand_to_machine(effects);
         replica.log.evict(replica.config.max_cached_bytes, replica.config.max_uncommitted_bytes);
-        match self.role {
-            RoleState::Follower(_) => replica.start_installation(effects),
-            // Its log has everything that is committed (paper §5.4.3), whoever says otherwise.
-            RoleState::Leader(_) => replica.incoming.forgo(),
-            RoleState::PreCandidate(_) | RoleState::Candidate(_) => {}
-        }
         replica.start_write(effects);
     }
 }

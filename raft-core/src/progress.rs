@@ -260,7 +260,6 @@ impl Progress {
         let was_heard = now.since(self.heard) < patience;
         match &mut self.flow {
             Flow::Probe(probe @ Probe::Sent(_)) => *probe = Probe::DueAgain,
-            Flow::Probe(Probe::Due | Probe::DueAgain) => {}
             Flow::Stream(window) if window.messages.is_empty() => {}
             Flow::Stream(window) => {
                 if now.since(window.moved) >= patience {
@@ -270,7 +269,7 @@ impl Progress {
             }
             // A peer that does not answer at all is not sent chunk after chunk.
             Flow::Snapshot(sending) if was_heard => sending.give_up(now, patience),
-            Flow::Snapshot(_) => {}
+            Flow::Snapshot(_) | Flow::Probe(Probe::Due | Probe::DueAgain) => {}
         }
     }
 

@@ -117,7 +117,7 @@ impl RecordedInput {
             Self::Tick => Input::Tick,
             Self::Receive(envelope) => Input::Receive(envelope),
             Self::Persisted(number) => Input::Persisted(Persisted { life, number }),
-            Self::Applied(last) => Input::Applied(Applied { life, last }),
+            Self::Applied(last) => Input::Applied(Applied { last, life }),
             Self::Fetched { number, reader, first, entries } => {
                 Input::Fetched(Fetched { ticket: ticket(number), reader, first, entries })
             }

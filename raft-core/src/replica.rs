@@ -21,7 +21,7 @@ use crate::rng::Jitter;
 use crate::snapshot::SnapshotMeta;
 use crate::token::{Life, Ticket};
 use crate::types::{Instant, LogIndex, LogPosition, NodeId, Term, Ticks};
-use crate::write_lane::{Receipt, WriteLane};
+use crate::write_lane::{Purpose, Receipt, WriteLane};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Replica {
@@ -234,40 +234,29 @@ impl Replica {
     pub(crate) fn persisted(&mut self, receipt: &Persisted, effects: &mut Effects) {
         match self.lane.complete(receipt) {
             Receipt::Foreign => self.rejections.add(Rejection::ForeignReceipt),
-            Receipt::Durable(installed) => {
-                match installed {
-                    None => self.log.complete(),
-                    Some(suffix) => {
-                        let snapshot = self.incoming.complete().cloned();
-                        let snapshot = snapshot.expect("what is being installed stays staged");
-                        self.log.install(snapshot.position, suffix);
-                        self.incoming.clear();
-                        self.installed(snapshot, effects);
-                    }
+            Receipt::Durable(purpose) => {
+                match purpose {
+                    Purpose::Follow => self.log.complete(),
+                    Purpose::Install => self.installed(effects),
                 }
                 self.outbox.release(receipt.number(), effects);
             }
         }
     }
 
-    /// A snapshot from a leader counts from now on.
-    fn installed(&mut self, snapshot: SnapshotMeta, effects: &mut Effects) {
-        let position = snapshot.position;
-        if position.index <= self.snapshot.position.index {
-            return; // The machine has been there meanwhile, and further.
+    /// A snapshot from a leader took the place of the log.
+    fn installed(&mut self, effects: &mut Effects) {
+        let snapshot = self.incoming.complete().cloned();
+        let snapshot = snapshot.expect("what is being installed stays staged");
+        let SnapshotMeta { position, membership } = snapshot.clone();
+        self.log.install(position);
+        self.incoming.clear();
+        if membership != *self.membership() {
+            effects.event(Event::MembershipChanged { at: position.index });
         }
-        let before = self.membership().clone();
-        if self.log.last_index() == position.index {
-            self.memberships = Memberships::new(position.index, snapshot.membership.clone());
-        } else {
-            self.memberships.rebase(position.index, snapshot.membership.clone());
-        }
-        if before != *self.membership() {
-            effects.event(Event::MembershipChanged { at: self.log.last_index() });
-        }
+        self.memberships = Memberships::new(position.index, membership);
         self.snapshot = snapshot;
         effects.event(Event::SnapshotInstalled { position });
-        self.compact(effects);
     }
 
     /// Shortens the log to what followers that are a little behind may need.
@@ -281,18 +270,24 @@ impl Replica {
         }
     }
 
-    /// Begins to make a snapshot count that is staged, if nothing is under way. Until that is done nothing is added
-    /// to the log, nor committed.
-    pub(crate) fn start_installation(&mut self, effects: &mut Effects) {
-        let staged = self.incoming.complete().map(|snapshot| snapshot.position.index);
-        if staged.is_some_and(|index| index <= self.log.commit()) && !self.lane.is_installing() {
-            // The entries came in another way.
-            self.incoming.clear();
+    /// What is staged of a snapshot and complete takes the place of the log, unless the log came to hold its
+    /// position meanwhile: then it is known to be committed up to there, which is returned, and stays. While an
+    /// installation is under way nothing is added to the log, nor committed.
+    pub(crate) fn start_installation(&mut self, effects: &mut Effects) -> Option<LogIndex> {
+        if self.lane.is_installing() {
+            return None;
         }
-        if let Some(snapshot) = self.incoming.complete().filter(|_| self.lane.is_free()).cloned() {
-            let persist = self.lane.install(self.hard_state, snapshot, &self.log, self.now);
+        let snapshot = self.incoming.complete()?.clone();
+        if self.log.holds(snapshot.position) {
+            self.incoming.clear();
+            self.log.commit_to(snapshot.position.index);
+            return Some(snapshot.position.index);
+        }
+        if self.lane.is_free() {
+            let persist = self.lane.install(self.hard_state, snapshot, self.now);
             effects.push(Effect::Persist(persist));
         }
+        None
     }
 
     /// Starts the next write, if there is something to write and none is under way.

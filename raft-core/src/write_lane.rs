@@ -1,6 +1,6 @@
 //! The one write that may be under way, and the hard state it carries.
 
-use crate::log::{Log, Suffix};
+use crate::log::Log;
 use crate::persist::{HardState, Persist, Persisted, Write};
 use crate::snapshot::SnapshotMeta;
 use crate::token::Life;
@@ -26,9 +26,17 @@ pub(crate) struct WriteLane {
 struct Outstanding {
     number: WriteNumber,
     hard_state: HardState,
-    /// What it leaves of the log, when it installs a snapshot.
-    installs: Option<Suffix>,
+    purpose: Purpose,
     since: Instant,
+}
+
+/// What a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Purpose {
+    /// The disk follows the node.
+    Follow,
+    /// A snapshot takes the place of the log.
+    Install,
 }
 
 /// What a receipt says.
@@ -36,8 +44,8 @@ struct Outstanding {
 pub(crate) enum Receipt {
     /// It is not for the outstanding write.
     Foreign,
-    /// The write is durable; when it installed a snapshot, with what it left of the log.
-    Durable(Option<Suffix>),
+    /// The write is durable.
+    Durable(Purpose),
 }
 
 impl WriteLane {
@@ -84,7 +92,7 @@ impl WriteLane {
 
     /// Whether a snapshot is being installed.
     pub(crate) fn is_installing(&self) -> bool {
-        self.outstanding.is_some_and(|write| write.installs.is_some())
+        self.outstanding.is_some_and(|write| write.purpose == Purpose::Install)
     }
 
     /// Whether there is something to write and nothing under way.
@@ -107,38 +115,35 @@ impl WriteLane {
             }
         }
         debug_assert!(!write.is_empty(), "a commit hint alone is not worth a write");
-        self.start(write, covered, None, now)
+        self.start(write, covered, Purpose::Follow, now)
     }
 
-    /// Starts a write that installs a snapshot, and removes a log that does not hold its position. What else the
-    /// log has for the disk waits for the next write: it depends on what this one leaves.
+    /// Starts a write that puts a snapshot in the place of the log. What else the log has for the disk goes with it.
     pub(crate) fn install(
         &mut self,
         current: HardState,
         snapshot: SnapshotMeta,
-        log: &Log,
         now: Instant,
     ) -> Persist {
-        let suffix = log.suffix_after(snapshot.position);
-        // The disk may still hold what was compacted in memory: all of it goes.
-        let truncate_from = (suffix == Suffix::Removed).then_some(LogIndex(1));
         let hard_state = (self.durable != current).then_some(current);
+        // The disk may still hold what was compacted in memory: all of it goes.
+        let truncate_from = Some(LogIndex(1));
         let install = Some(snapshot);
         let write = Write { hard_state, install, truncate_from, ..Write::default() };
-        self.start(write, current, Some(suffix), now)
+        self.start(write, current, Purpose::Install, now)
     }
 
     fn start(
         &mut self,
         write: Write,
         hard_state: HardState,
-        installs: Option<Suffix>,
+        purpose: Purpose,
         now: Instant,
     ) -> Persist {
         assert!(self.outstanding.is_none(), "INV-5: one write is under way at a time");
         let number = self.next;
         self.next = WriteNumber(number.0 + 1);
-        self.outstanding = Some(Outstanding { number, hard_state, installs, since: now });
+        self.outstanding = Some(Outstanding { number, hard_state, purpose, since: now });
         Persist::new(self.life, number, write)
     }
 
@@ -148,7 +153,7 @@ impl WriteLane {
             Some(write) if receipt.life == self.life && receipt.number == write.number => {
                 self.durable = write.hard_state;
                 self.outstanding = None;
-                Receipt::Durable(write.installs)
+                Receipt::Durable(write.purpose)
             }
             _ => Receipt::Foreign,
         }
@@ -182,10 +187,10 @@ mod tests {
         let first = lane.submit(term(1), &mut log, NOW);
         assert!(first.write().install.is_some() && first.write().hard_state.is_none());
         assert_eq!(lane.covering(term(1)), Some(WriteNumber(2)));
-        assert_eq!(lane.complete(&first.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&first.done()), Receipt::Durable(Purpose::Follow));
         let second = lane.submit(term(1), &mut log, NOW);
         assert_eq!(second.write().hard_state, Some(term(1)));
-        assert_eq!(lane.complete(&second.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&second.done()), Receipt::Durable(Purpose::Follow));
         assert_eq!(lane.covering(term(1)), None);
         assert!(!lane.is_due(term(1), &log));
     }
@@ -198,7 +203,7 @@ mod tests {
         let first = lane.submit(term(2), &mut log, NOW);
         assert_eq!(lane.covering(term(2)), Some(WriteNumber(1)));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
-        assert_eq!(lane.complete(&first.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&first.done()), Receipt::Durable(Purpose::Follow));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
     }
 
@@ -220,7 +225,7 @@ mod tests {
         ] {
             assert_eq!(lane.complete(&foreign), Receipt::Foreign);
         }
-        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(Purpose::Follow));
         assert_eq!(lane.complete(&Persisted { life: LIFE, number }), Receipt::Foreign);
     }
 
@@ -232,7 +237,7 @@ mod tests {
         let persist = lane.submit(term(2), &mut log, Instant(100));
         assert!(!lane.is_stalled(Instant(149), Ticks(50)));
         assert!(lane.is_stalled(Instant(150), Ticks(50)));
-        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(None));
+        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(Purpose::Follow));
         assert!(!lane.is_stalled(Instant(999), Ticks(50)));
     }
 }

@@ -81,6 +81,21 @@ fn drive() -> Option<LogIndex> {
                     node.step(now, Input::Persisted(persist.done()), &mut effects);
                 }
                 Effect::Apply(apply) => node.step(now, Input::Applied(apply.done()), &mut effects),
+                Effect::Restore(restore) => {
+                    node.step(now, Input::Applied(restore.done()), &mut effects);
+                }
+                Effect::Fetch(fetch) => {
+                    node.step(now, Input::Fetched(fetch.failed()), &mut effects);
+                }
+                Effect::ReadChunk(read) => {
+                    node.step(now, Input::ChunkRead(read.failed()), &mut effects);
+                }
+                Effect::WriteChunk(write) => {
+                    node.step(now, Input::ChunkWritten(write.failed()), &mut effects);
+                }
+                Effect::FetchSnapshot(fetch) => {
+                    node.step(now, Input::ChunkWritten(fetch.failed()), &mut effects);
+                }
                 Effect::Send(_) | Effect::Reply(_) | Effect::Event(_) => {}
             }
         }
