@@ -6,8 +6,12 @@
 
 mod support;
 
+#[path = "paper/cache.rs"]
+mod cache;
 #[path = "paper/commitment.rs"]
 mod commitment;
+#[path = "paper/compaction.rs"]
+mod compaction;
 #[path = "paper/departures.rs"]
 mod departures;
 #[path = "paper/durability.rs"]
@@ -16,16 +20,26 @@ mod durability;
 mod elections;
 #[path = "paper/flow.rs"]
 mod flow;
+#[path = "paper/installation.rs"]
+mod installation;
+#[path = "paper/leadership.rs"]
+mod leadership;
 #[path = "paper/learners.rs"]
 mod learners;
+#[path = "paper/leases.rs"]
+mod leases;
 #[path = "paper/membership.rs"]
 mod membership;
 #[path = "paper/pre_vote.rs"]
 mod pre_vote;
+#[path = "paper/reads.rs"]
+mod reads;
 #[path = "paper/replication.rs"]
 mod replication;
 #[path = "paper/requests.rs"]
 mod requests;
+#[path = "paper/snapshots.rs"]
+mod snapshots;
 #[path = "paper/terms.rs"]
 mod terms;
 #[path = "paper/time.rs"]

@@ -159,7 +159,10 @@ fn a_node_that_joins_may_crash() {
     cluster.hold_disk(N4);
     cluster.crash(N4);
     cluster.restart(N4);
-    assert!(matches!(cluster.hosts[&N4].start.0, Start::Restart(_)), "its first life is on the disk");
+    assert!(
+        matches!(cluster.hosts[&N4].start.0, Start::Restart(_)),
+        "its first life is on the disk"
+    );
     cluster.join(N5);
     assert_eq!(cluster.hosts[&N5].start.0, Start::Join(Join));
     cluster.release_disk(N4);

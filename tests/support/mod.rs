@@ -16,6 +16,7 @@ pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod messages;
 pub(crate) mod requests;
+pub(crate) mod scenes;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -263,14 +264,22 @@ impl Cluster {
         self.receive(envelope);
     }
 
-    /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
-    pub(crate) fn settle(&mut self) {
-        let mut patience = 1_000_000;
-        while !self.network.is_empty() {
+    /// Delivers the oldest message, unless it is lost; says whether there was one.
+    pub(crate) fn deliver_next(&mut self) -> bool {
+        let is_any = !self.network.is_empty();
+        if is_any {
             let envelope = self.network.remove(0);
             if !self.cut.contains(&(envelope.from, envelope.to)) {
                 self.receive(envelope);
             }
+        }
+        is_any
+    }
+
+    /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
+    pub(crate) fn settle(&mut self) {
+        let mut patience = 1_000_000;
+        while self.deliver_next() {
             patience -= 1;
             assert!(patience > 0, "the network never becomes quiet");
         }
@@ -376,6 +385,12 @@ impl Cluster {
     pub(crate) fn isolate(&mut self, id: NodeId) {
         for other in self.ids() {
             self.cut(id, other);
+        }
+    }
+
+    pub(crate) fn isolate_all(&mut self, ids: &[NodeId]) {
+        for id in ids {
+            self.isolate(*id);
         }
     }
 
