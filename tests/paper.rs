@@ -1,8 +1,8 @@
-//! Goal: one test for each rule of the Raft paper (§5, §8) and of the thesis (§3, §4.2.3, §6.2, §9.6,
-//! §10.2.1), and for the points that are easy to get wrong.
+//! Goal: one test for each rule of the Raft paper (§5 to §8) and of the thesis (§3, §4, §5, §6, §9.6, §10.2.1),
+//! and for the points that are easy to get wrong.
 //!
 //! Each test opens with the rule and where it stands. `B01`, `P8` and so on are the mutants of
-//! `docs/MUTANTS.md` that break it.
+//! `docs/MUTANTS.md` that break it. `docs/PROTOCOL_TESTS.md` leads here from the tests of other Rafts.
 
 mod support;
 
@@ -14,6 +14,8 @@ mod commitment;
 mod compaction;
 #[path = "paper/departures.rs"]
 mod departures;
+#[path = "paper/disruption.rs"]
+mod disruption;
 #[path = "paper/durability.rs"]
 mod durability;
 #[path = "paper/elections.rs"]
@@ -40,6 +42,8 @@ mod replication;
 mod requests;
 #[path = "paper/snapshots.rs"]
 mod snapshots;
+#[path = "paper/table.rs"]
+mod table;
 #[path = "paper/terms.rs"]
 mod terms;
 #[path = "paper/time.rs"]

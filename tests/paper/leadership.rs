@@ -7,6 +7,7 @@ use raft_core::{
 
 use crate::support::messages::{at, message, vote_request};
 use crate::support::requests::members;
+use crate::support::scenes::{lagging, small_chunks};
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, Pace, settings};
 
 fn led() -> Cluster {
@@ -50,6 +51,17 @@ fn the_target_catches_up_first() {
     cluster.pass(Ticks(E.0 - 2 * HEARTBEAT.0));
     assert_eq!(cluster.outcome(transfer), Some(Outcome::Transferred { leader: N2 }));
     assert_eq!(cluster.commands(N2).len(), 5);
+}
+
+/// §3.10: and if what it lacks is compacted, it is sent the snapshot first.
+#[test]
+fn the_target_may_need_a_snapshot_first() {
+    let mut cluster = lagging(small_chunks());
+    let transfer = cluster.transfer(N1, N3);
+    cluster.pass(Ticks(E.0 - 1));
+    assert_eq!(cluster.outcome(transfer), Some(Outcome::Transferred { leader: N3 }));
+    assert_eq!(cluster.base(N3), 11);
+    assert_eq!(cluster.commands(N3).len(), 10);
 }
 
 /// §3.10: meanwhile nothing is accepted that the target would lack, neither commands, own or forwarded, nor changes of

@@ -140,6 +140,19 @@ fn while_joint_both_majorities_confirm() {
     }
 }
 
+/// A read that waits for a quorum is confirmed by the one in force, also when that has become smaller meanwhile.
+#[test]
+fn a_smaller_quorum_confirms_what_waits() {
+    let mut cluster = Cluster::of(2);
+    cluster.elect(N1);
+    cluster.isolate(N2);
+    let read = cluster.read(N1);
+    cluster.settle();
+    assert_eq!(cluster.outcome(read), None);
+    cluster.change(N1, members(&[1], &[]));
+    assert_eq!(readable(&cluster, read), Some(1));
+}
+
 /// A single voter needs nobody.
 #[test]
 fn a_single_voter_confirms_itself() {

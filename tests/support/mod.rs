@@ -234,9 +234,11 @@ impl Cluster {
         }
     }
 
-    /// Delivers a message, wherever it comes from.
+    /// Delivers a message, wherever it comes from; nothing arrives at a node that was never started.
     pub(crate) fn receive(&mut self, envelope: Envelope) {
-        self.step(envelope.to, RecordedInput::Receive(envelope));
+        if self.hosts.contains_key(&envelope.to) {
+            self.step(envelope.to, RecordedInput::Receive(envelope));
+        }
     }
 
     /// From now on messages may be forged that no correct peer would send.
