@@ -76,8 +76,7 @@ fn a_change_is_not_done_while_joint() {
     let mut cluster = with_spares();
     let change = cluster.change(N1, members(&[1, 4, 5], &[]));
     while cluster.commit(N1) < 2 {
-        let next = cluster.network.remove(0);
-        cluster.receive(next);
+        cluster.deliver_next();
     }
     assert_eq!((cluster.commit(N1), cluster.outcome(change)), (2, None));
     cluster.settle();
@@ -90,9 +89,7 @@ fn a_change_is_not_done_while_joint() {
 fn while_joint_both_majorities_commit() {
     for silent in [[N2, N3], [N4, N5]] {
         let mut cluster = with_spares();
-        for id in silent {
-            cluster.isolate(id);
-        }
+        cluster.isolate_all(&silent);
         cluster.change(N1, members(&[1, 4, 5], &[]));
         cluster.settle();
         assert_eq!(cluster.commit(N1), 1, "without {silent:?}");
@@ -170,8 +167,7 @@ fn no_change_before_the_first_commit() {
     cluster.cut.extend([(N1, N2), (N1, N3)]);
     cluster.campaign(N2);
     while cluster.role(N2) != Role::Leader {
-        let next = cluster.network.remove(0);
-        cluster.receive(next);
+        cluster.deliver_next();
     }
     let early = cluster.change(N2, members(&[1, 2, 3, 4], &[]));
     assert_eq!(cluster.refusal(early), Some(Refusal::NotYetCommitted));
@@ -192,8 +188,7 @@ fn no_change_while_another_is_under_way() {
             let second = cluster.change(N1, members(&OLD, &[]));
             assert_eq!(cluster.refusal(second), Some(Refusal::ChangePending));
             refused += 1;
-            let next = cluster.network.remove(0);
-            cluster.receive(next);
+            cluster.deliver_next();
         }
         assert!(refused > 2);
         let third = cluster.change(N1, members(&OLD, &[]));

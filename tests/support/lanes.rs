@@ -9,6 +9,7 @@ use raft_core::{
 };
 
 use super::disk::{Disk, Snapshot};
+use super::machine::Machine;
 use super::{Cluster, Pace};
 
 /// What a driver has been asked for and has not answered.
@@ -22,7 +23,7 @@ pub(crate) struct Lanes {
 /// Entries to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fetching {
-    number: u64,
+    pub(crate) number: u64,
     pub(crate) reader: Reader,
     pub(crate) first: LogIndex,
     pub(crate) last: LogIndex,
@@ -284,13 +285,17 @@ impl Cluster {
 
     /// Takes a snapshot of a node's machine, as it is; says whether the node had a reason to.
     pub(crate) fn compact(&mut self, id: NodeId) -> bool {
-        let applied = self.hosts[&id].machine.applied;
+        self.compact_at(id, self.hosts[&id].machine.applied.0)
+    }
+
+    /// The same of the machine as it was at `index`.
+    pub(crate) fn compact_at(&mut self, id: NodeId, index: u64) -> bool {
+        let applied = LogIndex(index);
         let Some(take) = self.node(id).take_snapshot(applied) else { return false };
         let meta = take.meta().clone();
         let input = RecordedInput::of(&Input::SnapshotTaken(take.done()), self.node(id));
-        let host = self.host(id);
-        let bytes = host.machine.bytes();
-        host.disk.keep(meta, bytes);
+        let machine = Machine { applied, commands: self.agreed_commands(applied) };
+        self.host(id).disk.keep(meta, machine.bytes());
         self.step(id, input);
         true
     }

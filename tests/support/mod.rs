@@ -16,6 +16,7 @@ pub(crate) mod lanes;
 pub(crate) mod machine;
 pub(crate) mod messages;
 pub(crate) mod requests;
+pub(crate) mod scenes;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -233,9 +234,11 @@ impl Cluster {
         }
     }
 
-    /// Delivers a message, wherever it comes from.
+    /// Delivers a message, wherever it comes from; nothing arrives at a node that was never started.
     pub(crate) fn receive(&mut self, envelope: Envelope) {
-        self.step(envelope.to, RecordedInput::Receive(envelope));
+        if self.hosts.contains_key(&envelope.to) {
+            self.step(envelope.to, RecordedInput::Receive(envelope));
+        }
     }
 
     /// From now on messages may be forged that no correct peer would send.
@@ -263,14 +266,22 @@ impl Cluster {
         self.receive(envelope);
     }
 
-    /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
-    pub(crate) fn settle(&mut self) {
-        let mut patience = 1_000_000;
-        while !self.network.is_empty() {
+    /// Delivers the oldest message, unless it is lost; says whether there was one.
+    pub(crate) fn deliver_next(&mut self) -> bool {
+        let is_any = !self.network.is_empty();
+        if is_any {
             let envelope = self.network.remove(0);
             if !self.cut.contains(&(envelope.from, envelope.to)) {
                 self.receive(envelope);
             }
+        }
+        is_any
+    }
+
+    /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
+    pub(crate) fn settle(&mut self) {
+        let mut patience = 1_000_000;
+        while self.deliver_next() {
             patience -= 1;
             assert!(patience > 0, "the network never becomes quiet");
         }
@@ -376,6 +387,12 @@ impl Cluster {
     pub(crate) fn isolate(&mut self, id: NodeId) {
         for other in self.ids() {
             self.cut(id, other);
+        }
+    }
+
+    pub(crate) fn isolate_all(&mut self, ids: &[NodeId]) {
+        for id in ids {
+            self.isolate(*id);
         }
     }
 

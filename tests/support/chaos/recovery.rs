@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use raft_core::{LogIndex, NodeId, Outcome, Payload, Ticks};
+use raft_core::{LogIndex, NodeId, Outcome, Payload, RequestId, Ticks};
 
 use super::Chaos;
 use crate::support::{Cluster, E, Pace};
@@ -41,20 +41,20 @@ impl Chaos {
         let leader = cluster.leader();
         let leader =
             leader.unwrap_or_else(|| panic!("no leader is found:\n{}", cluster.describe()));
-        let last = cluster.last(leader);
         let mut request = cluster.propose(leader, "last");
         let mut patience = LONG_PATIENCE;
-        while patience > 0 && !has_converged(cluster, LogIndex(last)) {
+        while patience > 0 && !has_converged(cluster, request) {
             cluster.pass(Ticks(5 * E.0));
             patience -= 5;
-            // It may have been too busy.
-            if let (Some(_), Some(leader)) = (cluster.refusal(request), cluster.leader()) {
+            // The leader may have been too busy, or another one been elected.
+            let was_in_vain = cluster.outcome(request).is_some() && !cluster.is_done(request);
+            if let (true, Some(leader)) = (was_in_vain, cluster.leader()) {
                 request = cluster.propose(leader, "last");
             }
         }
         let leader = cluster.leader().expect("a cluster without faults keeps its leader");
         assert!(!cluster.node(leader).membership().is_joint(), "a joint configuration is left");
-        check_convergence(cluster, leader, LogIndex(last));
+        check_convergence(cluster, leader, request);
         let timeout = cluster.settings.request_timeout;
         cluster.pass(timeout);
         assert_eq!(cluster.unanswered(), [], "every request has an answer");
@@ -98,22 +98,20 @@ fn stop_strangers(cluster: &mut Cluster) {
     }
 }
 
-/// Whether every member has applied everything the leader has, and more than `last`.
-fn has_converged(cluster: &Cluster, last: LogIndex) -> bool {
-    let Some(leader) = cluster.leader() else { return false };
+/// Whether a command was done, and every member has applied it and all that the leader has.
+fn has_converged(cluster: &Cluster, request: RequestId) -> bool {
+    let Some(leader) = cluster.leader().filter(|_| cluster.is_done(request)) else { return false };
     let leads = cluster.node(leader);
-    leads.membership().members().into_iter().all(|id| {
-        let applied = cluster.node(id).applied();
-        applied > last && applied == leads.last().index
-    })
+    let mut members = leads.membership().members().into_iter();
+    members.all(|id| cluster.node(id).applied() == leads.last().index)
 }
 
-/// Every member has applied everything, and more than `last`; logs, machines and memberships are equal.
-fn check_convergence(cluster: &Cluster, leader: NodeId, last: LogIndex) {
+/// So it is; and logs, machines and memberships are equal.
+fn check_convergence(cluster: &Cluster, leader: NodeId, request: RequestId) {
+    assert!(has_converged(cluster, request), "{}", cluster.describe());
     let members = cluster.node(leader).membership().clone();
     for id in cluster.ids().into_iter().filter(|id| members.contains(*id)) {
         let (node, leads) = (cluster.node(id), cluster.node(leader));
-        assert!(node.applied() > last, "{} under {}", node.status(), leads.status());
         assert_eq!(node.last(), leads.last());
         let first = node.base().index.max(leads.base().index).0;
         for index in (first..=node.last().index.0).map(LogIndex) {
