@@ -126,9 +126,8 @@ impl Tally {
             Payload::Blank | Payload::Command { .. } => false,
         };
         let installed = write.install.as_ref().filter(|of| of.position.index > LogIndex::ZERO);
-        let is_replaced = installed.is_some();
-        let was_there = !onto.entries.is_empty();
-        self.add("a log was replaced by an installation", is_replaced && was_there);
+        let is_replaced = installed.is_some() && !onto.entries.is_empty();
+        self.add("a log was replaced by an installation", is_replaced);
         let while_joint = installed.is_some_and(|of| of.membership.is_joint());
         self.add("a snapshot was installed while joint", while_joint);
         let mut appended = write.append.iter().flat_map(|append| append.entries.iter());

@@ -278,6 +278,11 @@ impl Replica {
             return None;
         }
         let snapshot = self.incoming.complete()?.clone();
+        if snapshot.position.index <= self.log.commit() && !self.log.holds(snapshot.position) {
+            // It contradicts what was committed here while it arrived: somebody lies.
+            self.incoming.clear();
+            return None;
+        }
         if self.log.holds(snapshot.position) {
             self.incoming.clear();
             self.log.commit_to(snapshot.position.index);

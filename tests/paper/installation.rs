@@ -1,13 +1,11 @@
 //! What becomes of a node when a snapshot is installed: paper §7, fine points 2, 5, 7 and 11.
 
-use raft_core::{
-    AppendReply, HardState, LogIndex, Membership, Message, NodeId, Outcome, Role, Settings, Ticks,
-};
+use raft_core::{HardState, LogIndex, Membership, Message, NodeId, Outcome, Role, Settings, Ticks};
 
 use crate::support::messages::{accepted, append, at, chunk, heartbeat, message, vote_request};
 use crate::support::requests::members;
 use crate::support::scenes::{lagging, small_chunks};
-use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
+use crate::support::{Cluster, E, Happened, N1, N2, N3, Pace, settings};
 
 fn founders() -> Membership {
     members(&[1, 2, 3], &[])
@@ -292,7 +290,26 @@ fn a_snapshot_that_is_not_needed_any_more_is_dropped() {
     assert_eq!(cluster.terms(N2), [1, 1, 5]);
 }
 
-/// §7, end to end, with the least of everything: one byte a chunk, no cache, one entry a batch.
+/// No peer can stop a node: a snapshot that contradicts what others had committed here while it was arriving, so that
+/// somebody lies, is not installed.
+#[test]
+fn a_snapshot_that_contradicts_what_is_committed_is_dropped() {
+    let mut cluster = follower(&[1, 1]);
+    cluster.receive(message(N1, N2, 5, heartbeat(0)));
+    cluster.hold_disk(N2);
+    cluster.receive(message(N1, N2, 5, append(at(1, 2), &[2], 0)));
+    let install = snapshot(&mut cluster, 3, 4, "a\n");
+    cluster.receive(message(N1, N2, 5, install));
+    cluster.agreed.clear();
+    cluster.receive(message(N3, N2, 6, append(at(1, 2), &[6, 6, 6], 5)));
+    assert_eq!((cluster.terms(N2), cluster.commit(N2)), (vec![1, 1, 6, 6, 6], 5));
+    cluster.release_disk(N2);
+    cluster.sync(N2);
+    assert_eq!((cluster.terms(N2), cluster.commit(N2)), (vec![1, 1, 6, 6, 6], 5));
+    assert_eq!(cluster.node(N2).snapshot().position, at(0, 0));
+}
+
+/// §7, end to end, with the least of everything: a byte a chunk, no cache, an entry a batch, a message at a time.
 #[test]
 fn the_least_of_everything_is_enough() {
     let least = Settings {
@@ -304,15 +321,10 @@ fn the_least_of_everything_is_enough() {
     };
     let mut cluster = lagging(least);
     cluster.lose_patience(N1);
-    cluster.propose(N1, "and on");
+    for _ in 0..5 {
+        cluster.propose(N1, "and on");
+    }
     cluster.pass(Ticks(3 * E.0));
     assert_eq!(cluster.commands(N3), cluster.commands(N1));
-    cluster.pass(HEARTBEAT);
-    let is_refusal = |happened: &Happened| {
-        matches!(happened, Happened::Sent(envelope)
-        if matches!(envelope.message, Message::AppendReply(AppendReply::Mismatch { .. })))
-    };
-    let refusals =
-        cluster.journal.iter().filter(|(id, happened)| *id == N3 && is_refusal(happened));
-    assert!(refusals.count() <= 2);
+    assert_eq!(cluster.commands(N3).len(), 15);
 }

@@ -331,7 +331,7 @@ fn reads_are_bounded_and_have_a_deadline() {
     }
 }
 
-/// One that was removed is not answered, and its reads end at their deadline.
+/// A node that is no member is not answered.
 #[test]
 fn strangers_are_not_answered() {
     let mut cluster = led();
