@@ -67,7 +67,6 @@ pub struct Checks<M> {
     /// What the run has met.
     pub coverage: Coverage,
     level: CheckLevel,
-    settings: Settings,
     /// The membership that the cluster starts with.
     initial: Arc<Membership>,
     nodes: Vec<Watched>,
@@ -97,13 +96,8 @@ enum Loss {
 }
 
 impl<M: Machine> Checks<M> {
-    /// Checks of a run of these nodes. `settings` are those of any node: limits and times are the same for all.
-    pub fn new(
-        nodes: &[NodeId],
-        membership: &Membership,
-        settings: &Settings,
-        level: CheckLevel,
-    ) -> Self {
+    /// Checks of a run of nodes with these settings.
+    pub fn new(nodes: &[Settings], membership: &Membership, level: CheckLevel) -> Self {
         let initial = Arc::new(membership.clone());
         let mut coverage = Coverage::default();
         if membership.voters().len() % 2 == 0 {
@@ -115,8 +109,7 @@ impl<M: Machine> Checks<M> {
         Self {
             coverage,
             level,
-            settings: *settings,
-            nodes: nodes.iter().map(|id| Watched::new(*id, nodes.len())).collect(),
+            nodes: nodes.iter().map(|settings| Watched::new(*settings, nodes.len())).collect(),
             windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
             ghost: Ghost::new(initial.clone()),
             initial,
@@ -148,12 +141,12 @@ impl<M: Machine> Checks<M> {
         watched.power = Power::On;
         watched.log.follow(&watched.disk);
         let disk = watched.disk.last();
-        let fresh = Watched::new(node, nodes);
+        let fresh = Watched::new(watched.settings, nodes);
         let before = View { last: disk, ..fresh.view };
         (watched.view, watched.machine, watched.contact) = (view, view.applied, fresh.contact);
         (watched.inflight, watched.largest_batch) = (fresh.inflight, 0);
         if let Some(crashed) = watched.crashed {
-            let (down, timeout) = (at.since(crashed), self.settings.election_timeout);
+            let (down, timeout) = (at.since(crashed), watched.settings.election_timeout);
             if down <= timeout {
                 self.coverage.note(Situation::QuickRestart);
             } else if down.0 > timeout.0.saturating_mul(3) {
@@ -181,7 +174,7 @@ impl<M: Machine> Checks<M> {
         self.check_inflight(at, place)?;
         let view = raft.view();
         let watched = &mut self.nodes[place];
-        watched.contact.step(at, &self.settings);
+        watched.contact.step(at, &watched.settings);
         let before = std::mem::replace(&mut watched.view, view);
         if view != before {
             self.take_view(at, place, &before, raft)?;

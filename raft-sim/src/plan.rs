@@ -17,7 +17,7 @@ mod node;
 mod settings;
 mod validate;
 
-use raft_core::{Instant, NodeId};
+use raft_core::{Instant, NodeId, Settings};
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, TimedAction};
@@ -28,7 +28,7 @@ pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{
     ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
 };
-pub use settings::PlanSettings;
+pub use settings::{OtherSettings, PlanSettings};
 
 /// The version of the format. A plan of another one is refused.
 pub const PLAN_VERSION: u32 = 2;
@@ -53,8 +53,10 @@ pub struct Plan {
     pub nodes: u32,
     /// How many of them, from the first, found the cluster; the others wait to be added.
     pub founders: u32,
-    /// How Raft is configured.
+    /// How Raft is configured. The election timeout is the unit of the run's phases.
     pub settings: PlanSettings,
+    /// How it is configured at some of the nodes instead.
+    pub other_settings: Option<OtherSettings>,
     /// How messages travel.
     pub network: Network,
     /// How disks behave.
@@ -121,6 +123,18 @@ impl Plan {
     /// The name of the file in which the plan of a failing run is kept.
     pub fn file_name(&self) -> String {
         format!("{}-{}.json", self.profile, self.seed)
+    }
+
+    /// The settings of a node.
+    pub fn settings_of(&self, id: NodeId) -> Settings {
+        let others = self.other_settings.as_ref().filter(|others| others.nodes.contains(&id));
+        others.map_or(self.settings, |others| others.settings).of(self.seed, id)
+    }
+
+    /// The longest that any node keeps a request.
+    pub(crate) fn longest_request_timeout(&self) -> u64 {
+        let others = self.other_settings.as_ref().map(|others| others.settings.request_timeout);
+        self.settings.request_timeout.max(others.unwrap_or_default()).0
     }
 
     /// The names of the nodes, in order.

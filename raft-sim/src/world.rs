@@ -154,7 +154,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         let ids: Vec<NodeId> = plan.node_ids().collect();
         let founders = ids.iter().copied().take(plan.founders as usize);
         let founders = Membership::of_voters(founders).expect("a plan has at least one founder");
-        let settings = plan.settings.of(plan.seed, NodeId(1));
+        let settings: Vec<_> = ids.iter().map(|id| plan.settings_of(*id)).collect();
         let hosts: Vec<Host<R, M>> = ids
             .iter()
             .zip(&plan.clocks)
@@ -168,7 +168,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             flights: Flights::new(),
             network: Network::new(plan.seed, hosts.len(), plan.network, &plan.overrides),
             effects: R::Effects::default(),
-            checks: Checks::new(&ids, &founders, &settings, level),
+            checks: Checks::new(&settings, &founders, level),
             clients: Vec::new(),
             wishes: Vec::new(),
             wishes_made: 0,

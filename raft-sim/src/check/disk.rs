@@ -43,7 +43,7 @@ impl<M: Machine> Checks<M> {
             self.note_lost(place);
             self.pending = result.and_then(|()| self.check_durability(at, node)).err();
         }
-        if self.turbulence.crash(at, self.settings.election_timeout) {
+        if self.turbulence.crash(at, self.nodes[place].settings.election_timeout) {
             self.coverage.note(Situation::TwoChangesAndCrash);
         }
         let watched = &mut self.nodes[place];

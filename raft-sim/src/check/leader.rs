@@ -105,9 +105,10 @@ impl<M: Machine> Checks<M> {
 
     /// Judges what the node had under way after its last step, now that all its messages are known.
     pub(super) fn check_inflight(&self, at: Instant, place: usize) -> Result<(), Violation> {
-        let Watched { id, inflight: (messages, bytes), largest_batch, .. } = &self.nodes[place];
+        let Watched { id, settings, inflight: (messages, bytes), largest_batch, .. } =
+            &self.nodes[place];
         let (max_messages, max_bytes) =
-            (self.settings.max_inflight_messages, self.settings.max_inflight_bytes);
+            (settings.max_inflight_messages, settings.max_inflight_bytes);
         let too_much = *bytes > max_bytes && bytes > largest_batch;
         if *messages <= max_messages && !too_much {
             return Ok(());
@@ -122,11 +123,11 @@ impl<M: Machine> Checks<M> {
     /// With check-quorum, a leader that no quorum answers does not stay.
     pub(super) fn check_contact(&mut self, at: Instant, place: usize) -> Result<(), Violation> {
         let watched = &mut self.nodes[place];
-        if !self.settings.check_quorum.is_on() || !watched.contact.is_due(&self.settings) {
+        if !watched.settings.check_quorum.is_on() || !watched.contact.is_due(&watched.settings) {
             return Ok(());
         }
         let watched = &self.nodes[place];
-        let limit = Contact::limit(&self.settings);
+        let limit = Contact::limit(&watched.settings);
         let quorum_heard = watched.membership(&self.initial).reached_by_quorum(|voter| {
             watched.contact.silence(place, self.place_of(voter)) <= limit
         });

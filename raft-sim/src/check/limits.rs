@@ -49,7 +49,7 @@ impl<M: Machine> Checks<M> {
         intake: Intake,
         entry: &Entry,
     ) -> Result<(), Violation> {
-        let Watched { id, view, log, .. } = &self.nodes[place];
+        let Watched { id, settings, view, log, .. } = &self.nodes[place];
         // A leader judges a proposal by its command, and does not refuse what it appends for the protocol.
         let size = match (intake.author, &entry.payload) {
             (Author::Leader, _) => entry.size(),
@@ -65,12 +65,12 @@ impl<M: Machine> Checks<M> {
             Err(Violation::new(Property::BoundedMemory, at, &[*id], witness))
         };
         let undurable = log.bytes_after(intake.on_disk);
-        if crowded(undurable, self.settings.max_undurable_bytes) {
-            return wrong(undurable, "its disk lacks", self.settings.max_undurable_bytes);
+        if crowded(undurable, settings.max_undurable_bytes) {
+            return wrong(undurable, "its disk lacks", settings.max_undurable_bytes);
         }
         // What an earlier life or another leader left is on disk, and need not be in memory.
         let uncommitted = log.bytes_after(view.commit.max(log.last_before(view.term)));
-        let max_uncommitted = self.settings.max_uncommitted_bytes;
+        let max_uncommitted = settings.max_uncommitted_bytes;
         if intake.author == Author::Itself && crowded(uncommitted, max_uncommitted) {
             return wrong(uncommitted, "are not committed", max_uncommitted);
         }
@@ -83,8 +83,9 @@ impl<M: Machine> Checks<M> {
     /// When it holds too many requests already, all of its answers being known.
     pub fn proposed(&mut self, at: Instant, node: NodeId) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
-        let (pending, most) = (self.nodes[place].pending, self.settings.max_pending_requests);
-        self.nodes[place].pending += 1;
+        let watched = &mut self.nodes[place];
+        let (pending, most) = (watched.pending, watched.settings.max_pending_requests);
+        watched.pending += 1;
         if pending <= most {
             return Ok(());
         }

@@ -36,9 +36,10 @@ impl<M: Machine> Checks<M> {
     /// The entries in `(after, through]` are committed now.
     pub(super) fn note_memberships(&mut self, at: Instant, after: LogIndex, through: LogIndex) {
         let ghost = &self.ghost.log;
+        let timeout = self.nodes.first().map_or(Ticks(0), |node| node.settings.election_timeout);
         let term = |index: LogIndex| ghost.at(index).map(|link| link.term);
         for (before, (index, membership)) in ghost.memberships_in(after, through) {
-            if self.turbulence.change(at, self.settings.election_timeout) {
+            if self.turbulence.change(at, timeout) {
                 self.coverage.note(Situation::TwoChangesAndCrash);
             }
             if membership.is_joint() {

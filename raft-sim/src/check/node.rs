@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use raft_core::{HardState, Instant, LogIndex, LogPosition, Membership, NodeId, Role, Term, Write};
+use raft_core::{
+    HardState, Instant, LogIndex, LogPosition, Membership, NodeId, Role, Settings, Term, Write,
+};
 
 use super::contact::Contact;
 use super::mirror::Mirror;
@@ -43,6 +45,8 @@ impl Size {
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) id: NodeId,
+    /// What it was configured to do.
+    pub(crate) settings: Settings,
     pub(crate) power: Power,
     pub(crate) view: View,
     /// The membership of a node that has not been told.
@@ -79,9 +83,10 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn new(id: NodeId, nodes: usize) -> Self {
+    pub(crate) fn new(settings: Settings, nodes: usize) -> Self {
         Self {
-            id,
+            id: settings.id,
+            settings,
             power: Power::Off,
             view: View {
                 term: Term::ZERO,

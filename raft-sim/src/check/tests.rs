@@ -180,8 +180,9 @@ impl Scene {
     fn with(count: u64, settings: &Settings) -> Self {
         let ids: Vec<NodeId> = (1..=count).map(NodeId).collect();
         let membership = Membership::of_voters(ids.iter().copied()).expect("there are voters");
-        let checks = Checks::new(&ids, &membership, settings, CheckLevel::Full);
-        let fresh = super::node::Watched::new(NodeId(1), 1).view;
+        let each: Vec<Settings> = ids.iter().map(|id| Settings { id: *id, ..*settings }).collect();
+        let checks = Checks::new(&each, &membership, CheckLevel::Full);
+        let fresh = super::node::Watched::new(*settings, 1).view;
         let fake = || Fake {
             gate: Gate::Rejects,
             view: fresh,

@@ -107,7 +107,7 @@ impl<M: Machine> Checks<M> {
         batch: Batch,
     ) -> Result<(), Violation> {
         let Batch { previous, entries, bytes } = batch;
-        let Watched { id, log, .. } = &self.nodes[place];
+        let Watched { id, settings, log, .. } = &self.nodes[place];
         let id = *id;
         let last = LogIndex(previous.index.0.saturating_add(u64::from(entries)));
         let held = log.at(previous.index).is_some_and(|link| link.term == previous.term);
@@ -122,7 +122,7 @@ impl<M: Machine> Checks<M> {
             return Ok(());
         }
         let (max_entries, max_bytes) =
-            (self.settings.max_batch_entries, self.settings.max_batch_bytes);
+            (settings.max_batch_entries, settings.max_batch_bytes);
         if entries > 1 && (u64::from(entries) > max_entries || bytes > max_bytes) {
             let witness = format!(
                 "{id} sends {entries} entries of {bytes} bytes in one message; \
@@ -147,14 +147,15 @@ impl<M: Machine> Checks<M> {
     ) -> Result<(), Violation> {
         let Some(peer) = self.place_of(to) else { return Ok(()) };
         let window = &mut self.windows[place * self.nodes.len() + peer];
-        match window.send(range, &self.settings) {
+        let settings = &self.nodes[place].settings;
+        match window.send(range, settings) {
             Change::Filled => self.coverage.note(Situation::WindowFilled),
             Change::Overfull { messages, bytes } => {
                 let id = self.nodes[place].id;
                 let witness = format!(
                     "{id} streams on to {to} with {messages} messages of {bytes} bytes unacknowledged; \
                      {} messages of {} bytes are allowed",
-                    self.settings.max_inflight_messages, self.settings.max_inflight_bytes
+                    settings.max_inflight_messages, settings.max_inflight_bytes
                 );
                 return Err(Violation::new(Property::BoundedMemory, at, &[id, to], witness));
             }
@@ -204,12 +205,12 @@ impl<M: Machine> Checks<M> {
         let Some(to) = self.watched(facts.to)? else { return Ok(()) };
         let Some(from) = self.place_of(facts.from) else { return Ok(()) };
         let nodes = self.nodes.len();
-        let Watched { view, log, contact, .. } = &mut self.nodes[to];
+        let Watched { settings, view, log, contact, .. } = &mut self.nodes[to];
         if facts.term.0.saturating_add(2) <= view.term.0 {
             self.coverage.note(Situation::TwoTermsLate);
         }
         if view.role == Role::Leader && view.term == facts.term {
-            contact.hear(at, from, &self.settings);
+            contact.hear(at, from, settings);
         }
         match facts.claim {
             Claim::Acknowledge { matched } => {

@@ -116,6 +116,7 @@ enum Item {
     Actions = 71,
     Action = 72,
     Reads = 73,
+    OtherSettings = 74,
 }
 
 /// The source of a plan's choices.
@@ -159,6 +160,7 @@ fn stormy(seed: u64) -> Plan {
         nodes,
         founders: actions::founders(source, nodes),
         settings,
+        other_settings: shape::other_settings(source, nodes, &settings, script.static_cut),
         network: shape::network(source, &settings),
         disk: shape::disk(source, &settings),
         apply: shape::apply(source, &settings),
@@ -219,6 +221,7 @@ fn bench(seed: u64) -> Plan {
         nodes: 5,
         founders: 5,
         settings,
+        other_settings: None,
         network: Network {
             leave: Span::exactly(0),
             delay: Span::new(200, 2_000),

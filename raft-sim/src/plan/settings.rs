@@ -1,4 +1,4 @@
-//! The settings of the Raft under test: the same at every node.
+//! The settings of the Raft under test: the same at every node, or two sets of them in one cluster.
 
 use raft_core::{ClusterId, Forwarding, NodeId, Priority, Settings, Ticks, Toggle};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,18 @@ pub struct PlanSettings {
     pub read_lease: Toggle,
     /// How wrong a clock may be, in millionths.
     pub max_clock_drift_ppm: u32,
+    /// How eager nodes are to lead: 0 is the most.
+    pub priority: Priority,
+}
+
+/// Settings of nodes that do not run with the plan's, as while a configuration is rolled out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherSettings {
+    /// Whose they are.
+    pub nodes: Vec<NodeId>,
+    /// What they are.
+    pub settings: PlanSettings,
 }
 
 impl Default for PlanSettings {
@@ -76,6 +88,7 @@ impl Default for PlanSettings {
             max_chunk_bytes: 64 * 1024,
             read_lease: defaults.read_lease,
             max_clock_drift_ppm: 50_000,
+            priority: Priority::HIGHEST,
         }
     }
 }
@@ -107,7 +120,7 @@ impl PlanSettings {
             max_chunk_bytes: self.max_chunk_bytes,
             read_lease: self.read_lease,
             max_clock_drift_ppm: self.max_clock_drift_ppm,
-            priority: Priority::HIGHEST,
+            priority: self.priority,
         }
     }
 

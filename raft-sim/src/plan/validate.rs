@@ -7,23 +7,16 @@
 mod events;
 mod faults;
 mod members;
+mod settings;
 
 use std::fmt::Display;
 
-use raft_core::{NodeId, Ticks};
+use raft_core::Ticks;
 
 use super::network::{Rare, Span};
 use super::node::{LONGEST, RATES, TRUE_RATE};
 use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
 
-/// The longest election and request timeout: a run lasts for many of them.
-const LONGEST_TIMEOUT: u64 = LONGEST.0 / 100;
-/// The least `max_command_bytes`: what a machine needs for a command of a few numbers.
-const LEAST_COMMAND: u64 = 64;
-/// The least `max_undurable_bytes`: with less, logs grow by one entry at a time.
-const LEAST_UNDURABLE: u64 = 512;
-/// The greatest window of messages that runs in some 100,000 events can do with.
-const MOST_IN_FLIGHT: u64 = 256;
 /// Where nearly all messages are lost, nothing happens until everything is healed.
 const MOST_LOSS: u64 = 900_000;
 /// The most election timeouts that a message usually takes. What may take longer is `network.slow`.
@@ -48,37 +41,19 @@ impl Plan {
         }
         at_least("nodes", self.nodes.into(), 1, "or there is no cluster")?;
         at_most("nodes", self.nodes.into(), MAX_NODES.into(), "no more can be simulated")?;
-        self.validate_settings()?;
+        settings::check(self)?;
         self.validate_clocks()?;
         self.validate_network()?;
         self.validate_lanes()?;
         self.validate_healing()?;
         self.validate_workload()?;
         members::check(self)?;
+        settings::check_others(self)?;
         faults::check(self)?;
         if let Some(cut) = &self.static_cut {
             self.validate_static_cut(cut)?;
         }
         events::check(self)
-    }
-
-    fn validate_settings(&self) -> Checked {
-        let settings = &self.settings;
-        let (election, request) = (settings.election_timeout.0, settings.request_timeout.0);
-        let why = "a run lasts for many of them";
-        at_most("settings.election_timeout", election, LONGEST_TIMEOUT, why)?;
-        at_most("settings.request_timeout", request, LONGEST_TIMEOUT, why)?;
-        settings.of(self.seed, NodeId(1)).validate()?;
-        let why = "settings.election_timeout, or requests end before a sound cluster answers them";
-        at_least("settings.request_timeout", request, election, why)?;
-        let why = "or no command of a machine is taken";
-        at_least("settings.max_command_bytes", settings.max_command_bytes, LEAST_COMMAND, why)?;
-        let why = "as all that are under way are sent again when one is lost or overtaken";
-        let window = settings.max_inflight_messages;
-        at_most("settings.max_inflight_messages", window, MOST_IN_FLIGHT, why)?;
-        let why = "or logs grow by one entry at a time";
-        let undurable = settings.max_undurable_bytes;
-        at_least("settings.max_undurable_bytes", undurable, LEAST_UNDURABLE, why)
     }
 
     fn validate_clocks(&self) -> Checked {

@@ -318,7 +318,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             raft_core::Start::Restart(_) | raft_core::Start::Force(_) => Started::FromDisk,
             raft_core::Start::Bootstrap(_) | raft_core::Start::Join(_) => Started::Founding,
         };
-        let settings = self.plan.settings.of(self.plan.seed, host.id);
+        let settings = self.plan.settings_of(host.id);
         let local = host.local(self.now);
         let raft = R::start(settings, start, local).map_err(|reason| {
             let id = host.id;

@@ -64,7 +64,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         match self.stage {
             Stage::Faults => {
                 self.heal();
-                let until = self.now + MENDING * election + self.plan.settings.request_timeout.0;
+                let until = self.now + MENDING * election + self.plan.longest_request_timeout();
                 self.stage = Stage::Mending { until };
                 self.look_at_members(until)
             }
@@ -264,7 +264,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let timeouts = PATIENCE + PATIENCE_PER_NODE * u64::from(self.plan.nodes);
         // In the worst case entries travel one by one, each there and back and through two disks.
         let catching_up = self.backlog() * self.plan.settings.fraction(FAIR_PART / 4);
-        let bound = timeouts * election + 2 * self.plan.settings.request_timeout.0 + catching_up;
+        let bound = timeouts * election + 2 * self.plan.longest_request_timeout() + catching_up;
         // The deadline has a stamp of its own; looks in between have none.
         self.queue.push(self.now + bound, Event::Phase { stamp: DEADLINE });
     }

@@ -1,13 +1,13 @@
 //! The cluster, its settings, its network, its disks and its load.
 
-use raft_core::{Forwarding, Instant, Ticks, Toggle};
+use raft_core::{Forwarding, Instant, NodeId, Priority, Ticks, Toggle};
 
 use super::{Item, Source};
 use crate::draw::Draw;
 use crate::plan::node::{
     ApplyProfile, DiskProfile, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
 };
-use crate::plan::{Network, Order, PlanSettings, Rare, Span};
+use crate::plan::{Network, Order, OtherSettings, PlanSettings, Rare, Span, StaticCut};
 
 /// How often each size occurs, from 1 node to 7, in a hundred.
 const SIZES: [u64; 7] = [3, 4, 38, 9, 31, 6, 9];
@@ -75,7 +75,44 @@ pub(super) fn settings(source: Source) -> PlanSettings {
         // A lease rests on stickiness.
         read_lease: if stickiness.is_on() { wants_lease } else { Toggle::Off },
         max_clock_drift_ppm: MAX_CLOCK_ERROR,
+        priority: Priority::HIGHEST,
     }
+}
+
+/// In a fifth of the plans some nodes are configured otherwise: other limits, safeguards, timeouts, priorities.
+pub(super) fn other_settings(
+    source: Source,
+    nodes: u32,
+    settings: &PlanSettings,
+    static_cut: Option<StaticCut>,
+) -> Option<OtherSettings> {
+    let mut draw = source.of(Item::OtherSettings);
+    if !percent(&mut draw, 20) {
+        return None;
+    }
+    let mut names: Vec<NodeId> = (1..=u64::from(nodes)).map(NodeId).collect();
+    names.retain(|_| percent(&mut draw, 50));
+    let other = self::settings(Source { seed: draw.bits() });
+    let is_calm = static_cut.is_none();
+    let election = if is_calm && percent(&mut draw, 50) {
+        draw.between(ELECTION_TIMEOUT, 2 * ELECTION_TIMEOUT)
+    } else {
+        ELECTION_TIMEOUT
+    };
+    let steps = if is_calm { draw.below(3) } else { 0 };
+    let other = PlanSettings {
+        election_timeout: Ticks(election),
+        request_timeout: Ticks(other.request_timeout.0.max(election)),
+        priority: Priority(u8::try_from(steps).unwrap_or(0)),
+        ..other
+    };
+    // Under a static cut everybody keeps the safeguards.
+    let PlanSettings { pre_vote, check_quorum, stickiness, .. } = *settings;
+    let other = match static_cut {
+        Some(_) => PlanSettings { pre_vote, check_quorum, stickiness, ..other },
+        None => other,
+    };
+    Some(OtherSettings { nodes: names, settings: other })
 }
 
 pub(super) fn network(source: Source, settings: &PlanSettings) -> Network {

@@ -2,7 +2,7 @@
 
 use raft_core::{Instant, NodeId, Ticks};
 
-use super::{Checked, at_least, lasting, refuse, span};
+use super::{Checked, at_least, at_most, lasting, refuse, span};
 use crate::plan::{Cut, Fate, Fault, Plan, StaticCut, Target};
 
 /// The most faults or overrides that a plan may list.
@@ -119,6 +119,12 @@ pub(super) fn check_static(plan: &Plan, cut: &StaticCut) -> Checked {
             let expected = "with a static_cut it must be on, or Raft may make no progress under it";
             return refuse(field, "off", expected);
         }
+    }
+    let why = "with a static_cut, or an election takes longer than the cluster is watched for";
+    at_most("settings.priority", settings.priority.0.into(), 0, why)?;
+    if let Some(others) = &plan.other_settings {
+        let field = "other_settings.settings.election_timeout";
+        at_most(field, others.settings.election_timeout.0, settings.election_timeout.0, why)?;
     }
     let why = "with a static_cut: fewer cannot do without a link";
     at_least("nodes", plan.nodes.into(), 3, why)?;

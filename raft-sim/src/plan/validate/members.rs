@@ -6,8 +6,6 @@ use super::{Checked, at_least, at_most, refuse, share};
 use crate::plan::node::TRUE_RATE;
 use crate::plan::{Action, Plan};
 
-/// The least `max_chunk_bytes`: with less, a snapshot takes longer than anybody waits.
-const LEAST_CHUNK: u64 = 256;
 /// The most actions: each takes the cluster a while.
 const MOST_ACTIONS: usize = 1_000;
 
@@ -15,8 +13,6 @@ pub(super) fn check(plan: &Plan) -> Checked {
     at_least("founders", plan.founders.into(), 1, "or nobody founds the cluster")?;
     let why = "as many as there are nodes";
     at_most("founders", plan.founders.into(), plan.nodes.into(), why)?;
-    let why = "or a snapshot takes longer than anybody waits";
-    at_least("settings.max_chunk_bytes", plan.settings.max_chunk_bytes, LEAST_CHUNK, why)?;
     plan.usual("snapshots.latency", plan.snapshots.latency)?;
     share("snapshots.failure_per_million", plan.snapshots.failure_per_million)?;
     share("snapshots.elsewhere_per_million", plan.snapshots.elsewhere_per_million)?;
@@ -104,7 +100,6 @@ mod tests {
         let cases = [
             (refused(|plan| plan.founders = 0), "founders is 0"),
             (refused(|plan| plan.founders = 99), "founders is 99"),
-            (refused(|plan| plan.settings.max_chunk_bytes = 1), "max_chunk_bytes is 1"),
             (refused(|plan| plan.snapshots.failure_per_million = 2_000_000), "failure_per_million"),
             (
                 refused(acting(Action::Members { voters: far, learners: vec![] })),
