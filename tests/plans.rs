@@ -75,6 +75,7 @@ fn fault(nodes: u32) -> impl Strategy<Value = Fault> {
         down().prop_map(|down| Fault::LoseMajority { down }),
         down().prop_map(|down| Fault::PowerLoss { down }),
         (target(nodes), ticks()).prop_map(|(target, lasts)| Fault::Pause { target, lasts }),
+        (target(nodes), ticks()).prop_map(|(target, down)| Fault::LoseDisk { target, down }),
         (target(nodes), down(), ticks()).prop_map(|(target, write, lasts)| Fault::SlowDisk {
             target,
             write,
@@ -101,11 +102,14 @@ fn plan() -> impl Strategy<Value = Plan> {
             let faults =
                 faults.into_iter().map(|(at, fault)| TimedFault { at: Instant(at), fault });
             let drawn = Plan::generate(seed, Profile::Default);
+            let is_there = |id: &NodeId| id.0 <= nodes.into();
+            let others = drawn.other_settings.clone();
             Plan {
                 profile: "proptest".to_owned(),
                 nodes,
                 founders: drawn.founders.min(nodes),
                 clocks: vec![TRUE_RATE; nodes as usize],
+                other_settings: others.filter(|others| others.nodes.iter().all(is_there)),
                 faults: faults.collect(),
                 actions: drawn
                     .actions
@@ -213,11 +217,11 @@ fn changed(plan: &Plan, extreme: Extreme, field: Index, item: Index) -> Changed 
         *value.pointer_mut(place).expect("it was found there") = number.into();
         serde_json::from_value(value.clone())
     };
-    let number = extreme.of(number);
-    let (plan, number) = match write(number) {
-        Ok(plan) => (plan, number),
-        Err(_) => (write(u32::MAX.into()).expect("a number of 32 bits"), u32::MAX.into()),
-    };
+    // The greatest that the field can hold, where it cannot hold the number.
+    let (plan, number) = [extreme.of(number), u32::MAX.into(), u8::MAX.into()]
+        .into_iter()
+        .find_map(|number| Some((write(number).ok()?, number)))
+        .expect("no field holds fewer than 8 bits");
     let field = names(place).into_iter().map(str::to_owned).collect();
     Changed { plan, field, number }
 }
@@ -235,7 +239,7 @@ fn extreme_plan() -> impl Strategy<Value = Changed> {
 fn says_what_would_do(error: &PlanError) -> bool {
     match error {
         PlanError::Impossible { expected, .. } => !expected.is_empty(),
-        PlanError::Settings(_) | PlanError::Version { .. } => true,
+        PlanError::Settings(_) | PlanError::OtherSettings(_) | PlanError::Version { .. } => true,
         _ => false,
     }
 }

@@ -134,6 +134,36 @@ impl<M: Machine> Checks<M> {
         node: NodeId,
         raft: &R,
     ) -> Result<(), Violation> {
+        self.begin(at, node, raft, |disk, _| disk)
+    }
+
+    /// A node was started with what its disk holds and a membership that is forced upon it.
+    ///
+    /// # Errors
+    /// As for [`Checks::started`]. Nothing but the membership is new.
+    pub fn forced<R: Raft>(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        raft: &R,
+    ) -> Result<(), Violation> {
+        self.begin(at, node, raft, |disk, view| LogPosition::new(view.term, disk.index.next()))
+    }
+
+    /// Whether everything that is committed is on a node's disk.
+    pub fn holds_all_committed(&self, node: NodeId) -> bool {
+        let last = self.ghost.last_index();
+        self.place_of(node)
+            .is_some_and(|place| self.nodes[place].disk.equals_up_to(&self.ghost.log, last))
+    }
+
+    fn begin<R: Raft>(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        raft: &R,
+        expected: impl FnOnce(LogPosition, &View) -> LogPosition,
+    ) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
         let view = raft.view();
         let nodes = self.nodes.len();
@@ -154,7 +184,7 @@ impl<M: Machine> Checks<M> {
             }
         }
         self.windows[place * nodes..(place + 1) * nodes].iter_mut().for_each(Window::forget);
-        self.check_restart(at, place, disk)?;
+        self.check_restart(at, place, expected(disk, &view))?;
         self.take_view(at, place, &before, raft)?;
         self.check_membership(at, place, raft.membership())?;
         raft.invariants().map_err(|wrong| broken_invariant(at, node, &wrong))

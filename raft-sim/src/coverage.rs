@@ -112,6 +112,11 @@ situations! {
     ReadForwarded, "read-forwarded", 120_000, "A linearizable read was answered by a node that did not lead.";
     ReadFromLease, "read-from-lease", 40_000, "A read was answered at once, from a lease.";
     ReadRefusedByDeposition, "read-refused-by-deposition", 150_000, "A read was refused because the leader that was to confirm it was deposed.";
+    MixedSettings, "mixed-settings", 40_000, "Some nodes were configured otherwise than others.";
+    DiskLost, "disk-lost", 10_000, "A node lost its disk for good.";
+    AmnesiaRefused, "amnesia-refused", 10_000, "A node that had lost its disk was refused when it came back under its name.";
+    MembershipForced, "membership-forced", 1_000, "A survivor of a lost majority was forced to go on without it.";
+    ForcedWithLoss, "forced-with-loss", 0, "No survivor of a lost majority held everything that was committed.";
     EvenCluster, "even-cluster", 50_000, "The cluster had an even number of voters.";
     SingleNode, "single-node", 8_000, "The cluster had one node.";
 }

@@ -164,6 +164,7 @@ mod tests {
     fn machines_that_use_positions_are_checked_against_the_log() {
         let mut alone = Plan::generate(1, Profile::Calm);
         (alone.nodes, alone.founders, alone.clocks) = (1, 1, vec![TRUE_RATE]);
+        alone.other_settings = None;
         assert_eq!(run::<Node, Revisions<DECLARED>>(&alone).violation, None);
         let violation = run::<Node, Revisions<STRAYING>>(&alone).violation;
         let property = violation.map(|violation| violation.property);

@@ -16,6 +16,7 @@ mod drive;
 mod faults;
 mod host;
 mod lanes;
+mod losses;
 mod network;
 mod operator;
 mod phases;
@@ -201,6 +202,12 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         self.queue.push(self.plan.heal_at.0, Event::Phase { stamp: 0 });
         if self.plan.clocks.iter().any(|rate| *rate != self.plan.clocks[0]) {
             self.checks.note(Situation::ClocksDiffered);
+        }
+        let is_mixed = |others: &crate::plan::OtherSettings| {
+            !others.nodes.is_empty() && others.nodes.len() < self.hosts.len()
+        };
+        if self.plan.other_settings.as_ref().is_some_and(is_mixed) {
+            self.checks.note(Situation::MixedSettings);
         }
     }
 

@@ -121,8 +121,7 @@ impl<M: Machine> Checks<M> {
         if entries == 0 {
             return Ok(());
         }
-        let (max_entries, max_bytes) =
-            (settings.max_batch_entries, settings.max_batch_bytes);
+        let (max_entries, max_bytes) = (settings.max_batch_entries, settings.max_batch_bytes);
         if entries > 1 && (u64::from(entries) > max_entries || bytes > max_bytes) {
             let witness = format!(
                 "{id} sends {entries} entries of {bytes} bytes in one message; \

@@ -50,6 +50,9 @@ pub enum PlanError {
     /// The settings contradict each other.
     #[error("the plan's settings contradict each other: {0}")]
     Settings(#[from] ConfigError),
+    /// The settings of some of the nodes contradict each other.
+    #[error("the plan's other_settings contradict each other: {0}")]
+    OtherSettings(ConfigError),
     /// No profile has this name.
     #[error("there is no profile \"{name}\": the profiles are {known}")]
     UnknownProfile {
@@ -68,6 +71,7 @@ impl PlanError {
             Self::Impossible { field, found, expected } => {
                 Self::Impossible { field: format!("{outer}.{field}"), found, expected }
             }
+            Self::Settings(error) => Self::OtherSettings(error),
             other => other,
         }
     }

@@ -70,6 +70,14 @@ pub enum Fault {
         /// How long each stays away.
         down: Span,
     },
+    /// A node crashes and its disk is lost for good; it is started all the same, and must not come back. Whatever
+    /// else the run loses, one node keeps its disk.
+    LoseDisk {
+        /// Who.
+        target: Target,
+        /// After how long its driver tries to start it.
+        down: Ticks,
+    },
     /// A node is suspended: it does nothing, and what arrives waits.
     Pause {
         /// Who.
@@ -262,11 +270,13 @@ pub enum FaultKind {
     Pause,
     /// A slow disk.
     SlowDisk,
+    /// A disk lost for good.
+    LoseDisk,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Isolate,
         Self::Split,
         Self::OneWay,
@@ -281,6 +291,7 @@ impl FaultKind {
         Self::PowerLoss,
         Self::Pause,
         Self::SlowDisk,
+        Self::LoseDisk,
     ];
 
     /// A short name.
@@ -300,6 +311,7 @@ impl FaultKind {
             Self::PowerLoss => "power-loss",
             Self::Pause => "pause",
             Self::SlowDisk => "slow-disk",
+            Self::LoseDisk => "lose-disk",
         }
     }
 }
@@ -323,6 +335,7 @@ impl Fault {
             Self::PowerLoss { .. } => FaultKind::PowerLoss,
             Self::Pause { .. } => FaultKind::Pause,
             Self::SlowDisk { .. } => FaultKind::SlowDisk,
+            Self::LoseDisk { .. } => FaultKind::LoseDisk,
         }
     }
 
@@ -334,7 +347,7 @@ impl Fault {
             | Self::Hold { lasts, .. }
             | Self::Pause { lasts, .. }
             | Self::SlowDisk { lasts, .. } => *lasts,
-            Self::Crash { down, .. } => *down,
+            Self::Crash { down, .. } | Self::LoseDisk { down, .. } => *down,
             Self::LoseMajority { down } | Self::PowerLoss { down } => down.max,
         };
         at.after(lasts)

@@ -117,6 +117,7 @@ enum Item {
     Action = 72,
     Reads = 73,
     OtherSettings = 74,
+    LostDisks = 75,
 }
 
 /// The source of a plan's choices.

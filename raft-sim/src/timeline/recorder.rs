@@ -153,6 +153,9 @@ fn described<M: Machine>(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)>
         TraceEvent::Reported { node, applied } => {
             (vec![node], format!("{node} learns that its machine is at {applied}"))
         }
+        TraceEvent::StartRefused { node, reason } => {
+            (vec![node], format!("{node} lost its disk and may not come back: {reason}"))
+        }
         TraceEvent::GaveUp { op, node } => {
             (vec![node], format!("the client of {op} no longer waits for {node}"))
         }
@@ -221,6 +224,9 @@ fn faults(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
 fn started(node: NodeId, start: Started, view: &View) -> String {
     match start {
         Started::Founding => format!("{node} starts with an empty disk"),
+        Started::Forced => {
+            format!("{node} is FORCED to go on from its disk: {}, last {}", view.term, view.last)
+        }
         Started::FromDisk => {
             format!(
                 "{node} starts from its disk: {}, last {}, commit {}",

@@ -91,12 +91,22 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// The node through which the prober has yet to succeed; none if it has through all.
     pub(super) fn unprobed(&self) -> Option<usize> {
         match self.clients[self.prober() as usize].work {
-            Work::Probing { next } if next < self.hosts.len() => Some(next),
+            Work::Probing { next } => (next..self.hosts.len()).find(|node| self.is_asked(*node)),
             _ => None,
         }
     }
 
+    /// Whether the prober asks a node: not one that lost its disk.
+    fn is_asked(&self, node: usize) -> bool {
+        !self.hosts[node].has_lost_disk()
+    }
+
+    /// The prober asks the next node.
     pub(super) fn start_probing(&mut self) {
+        let next = self.unprobed().expect("one node has its disk");
+        let prober = self.prober() as usize;
+        let prober = &mut self.clients[prober];
+        (prober.work, prober.node) = (Work::Probing { next }, next);
         self.queue.push(self.now, Event::Act { client: self.prober() });
     }
 
@@ -332,7 +342,6 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 client.command = None;
                 if let Work::Probing { next } = &mut client.work {
                     *next += 1;
-                    client.node = *next;
                     self.probed();
                     return;
                 }
@@ -360,7 +369,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// The prober has succeeded through a node.
     fn probed(&mut self) {
         if self.unprobed().is_some() {
-            self.queue.push(self.now, Event::Act { client: self.prober() });
+            self.start_probing();
         } else {
             self.all_probed();
         }

@@ -107,6 +107,13 @@ impl Image {
         self.base.index.advanced(self.entries.len())
     }
 
+    /// The position of the last entry on the disk, or of the snapshot if that is later.
+    pub(super) fn last_position(&self) -> LogPosition {
+        let last = self.entries.last().map(|entry| LogPosition::new(entry.term, self.last()));
+        let snapshot = self.snapshot().map(|stored| stored.meta.position);
+        last.max(snapshot).unwrap_or(self.base)
+    }
+
     /// How a node with this disk starts. Without the empty snapshot that names the members, nothing that it
     /// did can have been seen by others: then it founds the cluster again.
     pub(super) fn start(&self, founders: &Membership, applied: LogIndex) -> Start {

@@ -127,6 +127,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 self.struck(number, &fault, self.everyone());
                 return self.crash_all(number, self.everyone(), down);
             }
+            Fault::LoseDisk { target, down } => {
+                return self.lose_disk(number, &fault, target, down.0);
+            }
             Fault::Pause { target, .. } => self.pause(number, &fault, target, ends),
             Fault::SlowDisk { target, write, .. } => {
                 if let Some(node) = self.resolve(target, number) {
@@ -393,7 +396,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     // ----- telling -----
 
-    fn struck(&mut self, number: u32, fault: &Fault, nodes: u8) {
+    pub(super) fn struck(&mut self, number: u32, fault: &Fault, nodes: u8) {
         if number != STATIC_CUT {
             self.statistics.fault(fault.kind());
         }

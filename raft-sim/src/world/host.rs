@@ -31,6 +31,8 @@ pub(super) struct Host<R: Raft, M> {
     /// While it is down: the stamp of the restart that counts.
     pub(super) awaited: u32,
     pub(super) image: Image,
+    /// Whether its disk is gone for good.
+    disk: Disk,
     pub(super) writing: Option<Writing<R>>,
     /// While its disk is slow: by which fault, and how slow.
     pub(super) slow: Option<(u32, Span)>,
@@ -58,6 +60,13 @@ pub(super) enum Activity {
     Running,
     /// It is suspended until the event with this stamp; what happened to it meanwhile waits.
     Paused { stamp: u32, held: Vec<Event> },
+}
+
+/// Whether a node has what it has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disk {
+    Kept,
+    Lost,
 }
 
 /// The one wake-up that counts.
@@ -135,6 +144,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             timer: Timer { at: Timer::NONE, stamp: 0 },
             awaited: 0,
             image: Image::default(),
+            disk: Disk::Kept,
             writing: None,
             slow: None,
             machine: M::default(),
@@ -150,6 +160,16 @@ impl<R: Raft, M: Machine> Host<R, M> {
 
     pub(super) fn is_up(&self) -> bool {
         self.raft.is_some()
+    }
+
+    pub(super) fn has_lost_disk(&self) -> bool {
+        self.disk == Disk::Lost
+    }
+
+    /// Disk and machine are gone.
+    pub(super) fn lose_disk(&mut self) {
+        (self.disk, self.image) = (Disk::Lost, Image::default());
+        (self.machine, self.applied) = (M::default(), LogIndex::ZERO);
     }
 
     pub(super) fn is_paused(&self) -> bool {

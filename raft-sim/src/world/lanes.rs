@@ -1,6 +1,6 @@
 //! What a node's effects lead to beside messages: its disk, its machine, its answers.
 
-use raft_core::{Instant, Outcome, Reply, Write};
+use raft_core::{Instant, Outcome, Reply, Start, Write};
 
 use super::drive::Cause;
 use super::host::{Activity, Applying, Held, Progress, Series, Timer, Work, Writing};
@@ -304,30 +304,60 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Starts a node from what its disk holds.
     pub(super) fn restart(&mut self, node: usize, stamp: u32) -> Checked {
-        let host = &mut self.hosts[node];
+        let host = &self.hosts[node];
         if host.is_up() || stamp != host.awaited {
             return Ok(());
         }
-        let is_founder = self.founders.contains(host.id);
-        let start = if is_founder {
+        let start = self.start_from_disk(node);
+        self.start_as(node, start)
+    }
+
+    /// How a node starts with what its disk holds.
+    pub(super) fn start_from_disk(&self, node: usize) -> Start {
+        let host = &self.hosts[node];
+        if host.has_lost_disk() {
+            Self::amnesiac()
+        } else if self.founders.contains(host.id) {
             host.image.start(&self.founders, host.applied)
         } else {
             host.image.join(host.applied)
-        };
+        }
+    }
+
+    pub(super) fn start_as(&mut self, node: usize, start: Start) -> Checked {
+        let host = &self.hosts[node];
+        let id = host.id;
         let how = match &start {
-            raft_core::Start::Restart(_) | raft_core::Start::Force(_) => Started::FromDisk,
-            raft_core::Start::Bootstrap(_) | raft_core::Start::Join(_) => Started::Founding,
+            Start::Restart(_) => Started::FromDisk,
+            Start::Bootstrap(_) | Start::Join(_) => Started::Founding,
+            Start::Force(_) => Started::Forced,
         };
-        let settings = self.plan.settings_of(host.id);
-        let local = host.local(self.now);
-        let raft = R::start(settings, start, local).map_err(|reason| {
-            let id = host.id;
-            let witness = format!("{id} cannot start from its disk: {reason}");
-            Violation::new(Property::RestoreFailed, Instant(self.now), &[id], witness)
-        })?;
-        host.view = raft.view();
-        let (id, view) = (host.id, host.view);
-        self.checks.started(Instant(self.now), id, &raft)?;
+        let settings = self.plan.settings_of(id);
+        let raft = match R::start(settings, start, host.local(self.now)) {
+            Ok(raft) => raft,
+            Err(reason) if host.has_lost_disk() => {
+                self.refused(node, &reason);
+                return Ok(());
+            }
+            Err(reason) => {
+                let witness = format!("{id} cannot start from its disk: {reason}");
+                return Err(Violation::new(
+                    Property::RestoreFailed,
+                    Instant(self.now),
+                    &[id],
+                    witness,
+                ));
+            }
+        };
+        let view = raft.view();
+        match how {
+            Started::Forced => self.checks.forced(Instant(self.now), id, &raft)?,
+            Started::Founding | Started::FromDisk => {
+                self.checks.started(Instant(self.now), id, &raft)?;
+            }
+        }
+        let host = &mut self.hosts[node];
+        host.view = view;
         host.raft = Some(raft);
         host.timer.at = Timer::NONE;
         if !host.ended.is_empty() {

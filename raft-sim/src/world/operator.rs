@@ -92,21 +92,16 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     // ----- after the healing -----
 
-    /// All nodes as voters, as it is when everything is well.
-    fn everyone_votes(&self) -> Membership {
-        Membership::of_voters(self.hosts.iter().map(|host| host.id)).expect("a plan has nodes")
-    }
-
-    /// Whether all nodes vote, and every node knows.
+    /// Whether all nodes vote that have not lost their disks, and every one of them knows.
     pub(super) fn is_mended(&self) -> bool {
-        let all = self.everyone_votes();
+        let all = self.everyone_left();
         let knows = |raft: &R| *raft.membership() == all && raft.is_membership_committed();
-        self.hosts.iter().all(|host| host.raft.as_ref().is_some_and(knows))
+        self.survivors().all(|host| host.raft.as_ref().is_some_and(knows))
     }
 
-    /// Asks whoever leads for all nodes as voters, unless that is on its way.
+    /// Asks whoever leads for all of them as voters, unless that is on its way.
     pub(super) fn mend_members(&mut self) -> Checked {
-        let all = self.everyone_votes();
+        let all = self.everyone_left();
         let leads = |host: &&super::host::Host<R, M>| host.leads();
         let lacks = |raft: &R| *raft.membership() != all;
         let leader = self.hosts.iter().find(leads).and_then(|host| host.raft.as_ref());

@@ -5,6 +5,7 @@ use raft_core::{Instant, NodeId, Outcome, Refusal};
 
 use super::faults::STATIC_CUT;
 use super::host::{Activity, Progress, Series};
+use super::losses::Forced;
 use super::queue::Event;
 use super::trace::{Phase, Trace, TraceEvent};
 use super::{Checked, World, short};
@@ -20,6 +21,8 @@ const PATIENCE: u64 = 40;
 const PATIENCE_PER_NODE: u64 = 6;
 /// How many election timeouts the cluster has, once everything is healed, to take all nodes in again.
 const MENDING: u64 = 60;
+/// After how many election timeouts without a leader a majority that lost its disks is given up.
+const HOPE: u64 = 30;
 /// Within so many election timeouts there must be a commit under a static cut.
 const STEADY_WINDOW: u64 = 6;
 /// So many leaders may be elected while a static cut is watched, once the cluster has settled.
@@ -35,7 +38,7 @@ pub(super) enum Stage {
     /// Faults happen.
     Faults,
     /// Everything is healed; all nodes shall vote again.
-    Mending { until: u64 },
+    Mending { until: u64, hope: u64 },
     /// A static cut is to follow.
     Gathering,
     /// The static cut is there; the cluster settles.
@@ -64,11 +67,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         match self.stage {
             Stage::Faults => {
                 self.heal();
-                let until = self.now + MENDING * election + self.plan.longest_request_timeout();
-                self.stage = Stage::Mending { until };
-                self.look_at_members(until)
+                self.mend(self.now + HOPE * election)
             }
-            Stage::Mending { until } => self.look_at_members(until),
+            Stage::Mending { until, hope } => self.look_at_members(until, hope),
             Stage::Gathering => {
                 if let Some(StaticCut { cut, settle, lasts }) = self.plan.static_cut {
                     self.tell(TraceEvent::Phase { phase: Phase::StaticCut });
@@ -90,14 +91,31 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
     }
 
+    /// All nodes are to vote; `hope` ends when a membership is forced, if it comes to that.
+    fn mend(&mut self, hope: u64) -> Checked {
+        let election = self.plan.settings.election_timeout.0;
+        let until = self.now + MENDING * election + self.plan.longest_request_timeout();
+        self.stage = Stage::Mending { until, hope };
+        self.look_at_members(until, hope)
+    }
+
     /// All nodes vote again, or are asked to.
-    fn look_at_members(&mut self, until: u64) -> Checked {
+    fn look_at_members(&mut self, until: u64, hope: u64) -> Checked {
         let changes =
             self.plan.actions.iter().any(|timed| matches!(timed.action, Action::Members { .. }));
-        let is_whole = !changes && self.plan.founders == self.plan.nodes;
+        let is_whole = !changes
+            && self.plan.founders == self.plan.nodes
+            && self.survivors().count() == self.hosts.len();
         if is_whole || self.is_mended() {
             self.after_mending();
             return Ok(());
+        }
+        if self.now >= hope && self.is_hopeless() {
+            if self.force_membership()? == Forced::WithLoss {
+                self.end(Ok(()));
+                return Ok(());
+            }
+            return self.mend(u64::MAX);
         }
         if self.now >= until {
             let witness = format!(
@@ -107,7 +125,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let leaders = self.leaders();
             return Err(Violation::new(Property::Liveness, Instant(self.now), &leaders, witness));
         }
-        self.wait(Stage::Mending { until }, self.plan.settings.fraction(2));
+        self.wait(Stage::Mending { until, hope }, self.plan.settings.fraction(2));
         self.mend_members()
     }
 
@@ -138,13 +156,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Ends all faults at once.
     fn heal(&mut self) {
-        self.stage = Stage::Mending { until: u64::MAX };
+        self.stage = Stage::Mending { until: u64::MAX, hope: u64::MAX };
         self.faults.clear();
         let longest = self.plan.settings.fraction(FAIR_PART);
         self.change_links(|network| network.heal(longest));
         for node in 0..self.hosts.len() {
             self.hosts[node].slow = None;
-            if !self.hosts[node].is_up() {
+            if !self.hosts[node].is_up() && !self.hosts[node].has_lost_disk() {
                 let stamp = self.hosts[node].number(Series::Stamp);
                 self.hosts[node].awaited = stamp;
                 self.queue.push(self.now, Event::Restart { node: short(node), stamp });
@@ -271,8 +289,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// How many entries the node that is furthest behind may lack.
     fn backlog(&self) -> u64 {
-        let longest = self.hosts.iter().map(|host| host.view.last.index.0).max().unwrap_or(0);
-        let shortest = self.hosts.iter().map(|host| host.view.commit.0).min().unwrap_or(0);
+        let longest = self.survivors().map(|host| host.view.last.index.0).max().unwrap_or(0);
+        let shortest = self.survivors().map(|host| host.view.commit.0).min().unwrap_or(0);
         longest.saturating_sub(shortest)
     }
 
@@ -305,7 +323,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         };
         let leader = self.place(*leader)?;
         let goal = &self.hosts[leader];
-        for host in &self.hosts {
+        for host in self.survivors() {
             let (view, id) = (&host.view, host.id);
             let behind = view.term != goal.view.term
                 || view.commit != goal.view.last.index

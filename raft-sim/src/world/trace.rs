@@ -42,6 +42,13 @@ pub enum TraceEvent<'a> {
         /// Its state at once.
         view: View,
     },
+    /// A node that lost its disk was to be started all the same, and was refused.
+    StartRefused {
+        /// The node.
+        node: NodeId,
+        /// Why.
+        reason: &'a str,
+    },
     /// A step changed the node's visible state: role, term, vote, leader, log or commit.
     Changed {
         /// The node.
@@ -236,6 +243,8 @@ pub enum Started {
     Founding,
     /// From what its disk holds.
     FromDisk,
+    /// From what its disk holds, with a membership that is forced upon it.
+    Forced,
 }
 
 /// Why a message never arrives.

@@ -263,9 +263,8 @@ fn a_machine_that_its_snapshot_does_not_restore_fires() {
     let mut scene = applied();
     let machine = scene.machines[0].clone();
     assert_eq!(scene.checks.restored(Instant(99), NodeId(1), &machine), Ok(()));
-    let ids = [NodeId(1)];
-    let membership = Membership::of_voters(ids).expect("a voter");
-    let mut checks = Checks::<Fragile>::new(&ids, &membership, &settings(), CheckLevel::Full);
+    let membership = Membership::of_voters([NodeId(1)]).expect("a voter");
+    let mut checks = Checks::<Fragile>::new(&[settings()], &membership, CheckLevel::Full);
     // It restores nothing, which does for a machine that has taken nothing.
     assert_eq!(checks.restored(Instant(99), NodeId(1), &Fragile(0)), Ok(()));
     fires(checks.restored(Instant(99), NodeId(1), &Fragile(1)), Property::DigestsAgree);
@@ -274,9 +273,8 @@ fn a_machine_that_its_snapshot_does_not_restore_fires() {
 /// Goal: a machine's own invariant is checked after each entry.
 #[test]
 fn a_broken_machine_fires() {
-    let ids = [NodeId(1)];
-    let membership = Membership::of_voters(ids).expect("a voter");
-    let mut checks = Checks::<Fragile>::new(&ids, &membership, &settings(), CheckLevel::Full);
+    let membership = Membership::of_voters([NodeId(1)]).expect("a voter");
+    let mut checks = Checks::<Fragile>::new(&[settings()], &membership, CheckLevel::Full);
     let mut fake = Scene::new(1).nodes.remove(0);
     checks.started(Instant(0), NodeId(1), &fake).expect("sound");
     fake.entries = vec![entry(1, "a")];

@@ -83,11 +83,15 @@ pub(super) fn script(source: Source, nodes: u32, settings: &PlanSettings) -> Scr
             break;
         }
     }
+    let static_cut = static_cut(source, nodes, settings);
+    if static_cut.is_none() {
+        lost_disks(&style, source.of(Item::LostDisks), at, &mut faults);
+    }
     faults.sort_by_key(|timed: &TimedFault| timed.at);
     let last = faults.last().map_or(at, |timed| timed.at.0);
     let rest = source.of(Item::Rest).log_uniform(election / 2, 10 * election);
     let heal_at = (last + rest).max(20 * election);
-    Script { faults, heal_at: Instant(heal_at), static_cut: static_cut(source, nodes, settings) }
+    Script { faults, heal_at: Instant(heal_at), static_cut }
 }
 
 fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
@@ -97,6 +101,8 @@ fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
         let mut draw = source.nth(Item::FaultKinds, number);
         // Kinds that leave nothing to see if they are frequent are kept rare.
         let heaviest = match kind {
+            // Nothing brings a lost disk back: see `lost_disks`.
+            FaultKind::LoseDisk => continue,
             FaultKind::PowerLoss | FaultKind::LoseMajority => 1,
             _ => 4,
         };
@@ -241,6 +247,22 @@ fn bounce(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFau
     at
 }
 
+/// In a few plans disks are lost for good: one, or most of them at about the same time.
+fn lost_disks(style: &Style, mut draw: Draw, until: u64, faults: &mut Vec<TimedFault>) {
+    if !percent(&mut draw, 6) || style.nodes == 1 {
+        return;
+    }
+    let nodes = u64::from(style.nodes);
+    let count = if percent(&mut draw, 50) { 1 } else { draw.between(nodes / 2 + 1, nodes - 1) };
+    let mut at = draw.between(style.election * 2, until.max(style.election * 2));
+    for _ in 0..count {
+        let target = target(style, &mut draw);
+        let fault = fault(style, &mut draw, FaultKind::LoseDisk, target);
+        faults.push(TimedFault { at: Instant(at), fault });
+        at += draw.log_uniform(1, style.election);
+    }
+}
+
 fn any_node(style: &Style, draw: &mut Draw) -> NodeId {
     NodeId(draw.between(1, style.nodes.into()))
 }
@@ -298,6 +320,7 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
         FaultKind::CrashWinning => crash(style, draw, Target::Leader, CrashPoint::Winning),
         FaultKind::LoseMajority => Fault::LoseMajority { down: style.down },
         FaultKind::PowerLoss => Fault::PowerLoss { down: style.down },
+        FaultKind::LoseDisk => Fault::LoseDisk { target, down: Ticks(style.down.draw(draw)) },
         FaultKind::Pause => {
             Fault::Pause { target, lasts: Ticks(draw.log_uniform(election / 4, election * 5)) }
         }

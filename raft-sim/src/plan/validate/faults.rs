@@ -75,6 +75,15 @@ fn check_fault(plan: &Plan, fault: &Fault) -> Checked {
         }
         Fault::LoseMajority { down } => span("lose-majority.down", *down),
         Fault::PowerLoss { down } => span("power-loss.down", *down),
+        Fault::LoseDisk { target: who, down } => {
+            if plan.static_cut.is_some() {
+                let expected =
+                    "it must not occur with a static_cut, which is for clusters that are whole";
+                return refuse("lose-disk", "there", expected);
+            }
+            lasting("lose-disk.down", *down)?;
+            target(plan, "lose-disk.target", *who)
+        }
         Fault::Pause { target: who, lasts } => {
             lasting("pause.lasts", *lasts)?;
             target(plan, "pause.target", *who)

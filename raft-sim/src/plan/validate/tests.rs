@@ -1,7 +1,7 @@
 //! Goal: what cannot be run, or proves nothing, is refused by name, with what was found and what would do; and
 //! nothing else is.
 
-use raft_core::{Instant, Term, Toggle};
+use raft_core::{Instant, NodeId, Term, Toggle};
 
 use super::*;
 use crate::plan::{

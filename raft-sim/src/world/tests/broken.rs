@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft_core::{
-    Apply, ClusterId, Effects, Entry, Envelope, Instant, LogIndex, LogPosition, Membership,
-    Message, Node, Persist, Restore, Settings, SnapshotMeta, Start, TakeSnapshot, Term, Ticks,
-    Toggle, Write,
+    Apply, ClusterId, Effects, Entry, Envelope, HardState, Instant, Join, LogIndex, LogPosition,
+    Membership, Message, Node, Persist, Restore, Settings, SnapshotMeta, Start, TakeSnapshot, Term,
+    Ticks, Toggle, Write,
 };
 
 use super::plan;
@@ -33,6 +33,11 @@ pub(crate) trait Flaw: 'static {
     /// Whether it starts from what it is given.
     fn starts(_start: &Start) -> bool {
         true
+    }
+
+    /// What it takes the start that it is given for.
+    fn takes_for(start: Start) -> Start {
+        start
     }
 
     /// What it makes of a message before it looks at it.
@@ -70,7 +75,7 @@ impl<F: Flaw> Raft for Broken<F> {
         if !F::starts(&start) {
             return Err("it will not".to_owned());
         }
-        let node = <Node as Raft>::start(F::settings(settings), start, now)?;
+        let node = <Node as Raft>::start(F::settings(settings), F::takes_for(start), now)?;
         Ok(Self(node, PhantomData))
     }
 
@@ -266,6 +271,18 @@ impl Flaw for Gone {
     }
 }
 
+/// Takes an empty disk for that of a newcomer, whatever it was told.
+struct Amnesiac;
+
+impl Flaw for Amnesiac {
+    fn takes_for(start: Start) -> Start {
+        match start {
+            Start::Restart(restored) if restored.hard_state == HardState::default() => Join.into(),
+            other => other,
+        }
+    }
+}
+
 /// Always has something to do at once.
 struct Sleepless;
 
@@ -403,4 +420,15 @@ fn a_flawless_node_is_clean() {
     for plan in [malformed, with_lasting_cut()] {
         assert_eq!(run::<Broken<Flawless>, Kv>(&plan).violation, None);
     }
+}
+
+/// Goal: an old name with an empty disk is refused; one that is let in all the same is caught.
+#[test]
+fn a_node_that_comes_back_without_its_disk_is_caught() {
+    let lost = Fault::LoseDisk { target: Target::Leader, down: Ticks(100_000) };
+    let plan = plan(&[(800_000, lost)]);
+    assert_eq!(run::<Broken<Flawless>, Kv>(&plan).violation, None);
+    let violation = violation::<Broken<Amnesiac>, Kv>(&plan);
+    assert_eq!(violation.property, Property::Monotonic);
+    assert!(violation.witness.contains("restarted in T0"), "{}", violation.witness);
 }
