@@ -4,8 +4,9 @@ mod support;
 
 use raft_core::{
     Bootstrap, ClusterId, Effect, Effects, Input, Instant, Membership, Node, NodeId, RecordedInput,
-    RecordedStep, Rejection, Settings, Start,
+    RecordedLine, RecordedStart, Rejection, Settings,
 };
+use raft_sim::recording::{Ending, Recording};
 use support::Happened;
 use support::chaos::Chaos;
 
@@ -54,22 +55,22 @@ fn a_recorded_life_replays_to_an_equal_node() {
                 Happened::Given(step) if of == id => Some(step.clone()),
                 _ => None,
             });
-            let recording: Vec<RecordedStep> = given.collect();
-            let text = serde_json::to_string(&(&host.start.0, &recording)).expect("plain data");
-            let (start, read): (Start, Vec<RecordedStep>) =
-                serde_json::from_str(&text).expect("what was written can be read");
-            assert_eq!(read, recording);
-
-            let config = host.settings.validate().expect("as before");
-            let mut node = Node::new(config, start, host.start.1).expect("as before");
-            let mut effects = Effects::new();
-            for step in &read {
-                let input = step.input.replay(&node);
-                node.step(step.now, input, &mut effects);
-            }
-            assert_eq!(&node, original, "seed {seed}");
+            let started = RecordedStart {
+                settings: host.settings,
+                start: host.start.0.clone(),
+                now: host.start.1,
+            };
+            let mut lines = vec![RecordedLine::Started(Box::new(started))];
+            lines.extend(given.map(RecordedLine::Step));
+            lines.push(RecordedLine::Status(Box::new(original.status())));
+            let text = |line| serde_json::to_string(line).expect("plain data") + "\n";
+            let text: String = lines.iter().map(text).collect();
+            let recording = Recording::read(&text).expect("what was written can be read");
+            let replayed = recording.replay(None).expect("it began like this");
+            assert_eq!((replayed.ending, replayed.compared), (Ending::Same, 1), "seed {seed}");
+            assert_eq!(&replayed.node, original, "seed {seed}");
             lives += 1;
-            steps += read.len();
+            steps += replayed.steps;
         }
     }
     println!("{lives} lives, {steps} steps");

@@ -3,8 +3,16 @@
 //! A node is deterministic, so the inputs of a life and the start it began with are the whole life. Receipts
 //! cannot be serialized (a receipt states that a disk did its work); a recording holds their numbers, and
 //! only here are they minted again.
+//!
+//! A driver that keeps a flight recorder writes a [`RecordedLine`] for the start, one for each step before it is taken,
+//! and now and then the node's status, with which a replay is compared. `raft-sim replay` reads a file of
+//! such lines as JSON.
+
+use alloc::boxed::Box;
 
 use crate::apply::Applied;
+use crate::config::{ConfigError, Settings};
+use crate::effect::Effects;
 use crate::entry::Entries;
 use crate::fetch::{Fetched, Reader};
 use crate::input::Input;
@@ -12,11 +20,82 @@ use crate::message::Envelope;
 use crate::node::Node;
 use crate::persist::Persisted;
 use crate::request::Request;
+use crate::restore::{RestoreError, Start};
 use crate::snapshot::{
     ChunkAnswer, ChunkRead, ChunkWritten, SnapshotMeta, SnapshotTaken, StageAnswer,
 };
+use crate::status::Status;
 use crate::token::{Life, Ticket};
 use crate::types::{Incarnation, Instant, LogIndex, NodeId, Ticks, WriteNumber};
+
+/// One line of a recording.
+///
+/// ```
+/// use raft_core::{
+///     Bootstrap, ClusterId, Effects, Input, Instant, Membership, NodeId, RecordedInput, RecordedStart, RecordedStep,
+///     Settings,
+/// };
+///
+/// let membership = Membership::of_voters([NodeId(1)])?;
+/// let settings = Settings::new(ClusterId(1), NodeId(1));
+/// let started = RecordedStart { settings, start: Bootstrap { membership }.into(), now: Instant(0) };
+/// let (mut node, mut effects) = (started.begin()?, Effects::new());
+/// // The driver writes `RecordedLine::Started` with this, and before each step:
+/// let input = Input::Tick;
+/// let step = RecordedStep { now: Instant(5), input: RecordedInput::of(&input, &node) };
+/// node.step(Instant(5), input, &mut effects);
+///
+/// // Later, elsewhere: the same life again.
+/// let mut again = started.begin()?;
+/// step.replay(&mut again, &mut Effects::new());
+/// assert_eq!(again, node);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum RecordedLine {
+    /// The first line.
+    Started(Box<RecordedStart>),
+    /// A step, written before it is taken.
+    Step(RecordedStep),
+    /// What the node says of itself after the steps so far.
+    Status(Box<Status>),
+}
+
+/// How a life began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RecordedStart {
+    /// The settings.
+    pub settings: Settings,
+    /// What it started from.
+    pub start: Start,
+    /// When.
+    pub now: Instant,
+}
+
+impl RecordedStart {
+    /// The node at the beginning of this life.
+    ///
+    /// # Errors
+    /// [`ReplayError`] when no node can have started like this.
+    pub fn begin(&self) -> Result<Node, ReplayError> {
+        let config = self.settings.validate()?;
+        Ok(Node::new(config, self.start.clone(), self.now)?)
+    }
+}
+
+/// Why a recorded life cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The settings contradict each other.
+    #[error("the recorded settings are none that a node runs with: {0}")]
+    Settings(#[from] ConfigError),
+    /// The start does.
+    #[error("no node starts from what was recorded: {0}")]
+    Start(#[from] RestoreError),
+}
 
 /// One step of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +105,14 @@ pub struct RecordedStep {
     pub now: Instant,
     /// The input.
     pub input: RecordedInput,
+}
+
+impl RecordedStep {
+    /// Takes the step again.
+    pub fn replay(&self, node: &mut Node, effects: &mut Effects) {
+        let input = self.input.replay(node);
+        node.step(self.now, input, effects);
+    }
 }
 
 /// An [`Input`] as plain data.

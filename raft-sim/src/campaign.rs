@@ -5,7 +5,7 @@
 //! whatever else still runs; a panic, an exhausted event budget or an endless run fails its own
 //! seed and no other. Only times and where a time budget fell differ between two runs of a campaign.
 
-mod panics;
+pub(crate) mod panics;
 mod pool;
 mod run;
 mod seeds;
@@ -30,7 +30,7 @@ pub use summary::{
 };
 
 pub(crate) use panics::catch;
-pub(crate) use source::Source;
+pub(crate) use source::{Named, Source};
 pub(crate) use wall::now;
 
 use pool::{Appetite, Ended, Work};

@@ -34,6 +34,7 @@ pub mod world;
 mod core_adapter;
 pub mod campaign;
 pub mod timeline;
+pub mod recording;
 pub mod report;
 mod testing;
 #[cfg(feature = "command")]

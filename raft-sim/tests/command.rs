@@ -372,3 +372,82 @@ fn a_replay_tells_the_run() {
     assert!(said.contains("\ndigest "), "{said}");
     assert!(said.lines().count() < 60, "only fifty rows are shown");
 }
+
+/// The recording of a lone founder that is elected and takes a proposal.
+fn recording() -> String {
+    use raft_core::{
+        Bootstrap, ClusterId, Effect, Effects, Input, Instant, Membership, NodeId, RecordedInput,
+        RecordedLine, RecordedStart, RecordedStep, Request, RequestId, Settings,
+    };
+    let membership = Membership::of_voters([NodeId(1)]).expect("a voter");
+    let settings = Settings::new(ClusterId(1), NodeId(1));
+    let started =
+        RecordedStart { settings, start: Bootstrap { membership }.into(), now: Instant(0) };
+    let mut node = started.begin().expect("a founder");
+    let mut lines = vec![RecordedLine::Started(Box::new(started))];
+    let mut waiting = vec![Input::Tick, Input::Campaign];
+    let (mut now, mut asked) = (0, false);
+    while let Some(input) = (!waiting.is_empty()).then(|| waiting.remove(0)) {
+        now += 1;
+        let now = Instant(now);
+        let step = RecordedStep { now, input: RecordedInput::of(&input, &node) };
+        lines.push(RecordedLine::Step(step));
+        let mut effects = Effects::new();
+        node.step(now, input, &mut effects);
+        while let Some(effect) = effects.pop() {
+            match effect {
+                Effect::Persist(persist) => waiting.push(Input::Persisted(persist.done())),
+                Effect::Apply(apply) => waiting.push(Input::Applied(apply.done())),
+                _ => {}
+            }
+        }
+        if node.role() == raft_core::Role::Leader && !asked {
+            asked = true;
+            let id = RequestId(7);
+            waiting.push(Input::Request(Request::Propose { id, command: "x".into() }));
+        }
+    }
+    lines.push(RecordedLine::Status(Box::new(node.status())));
+    let text = |line: &RecordedLine| serde_json::to_string(line).expect("plain data") + "\n";
+    lines.iter().map(text).collect()
+}
+
+/// A flight recording is lived again, to the recorded state; what differs is told, with its line.
+#[test]
+fn recordings_replay_to_the_recorded_state() {
+    let room = Room::new("recordings");
+    let whole = recording();
+    room.put("life.jsonl", &whole);
+    let output = room.run("replay life.jsonl");
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("same: ") && told.contains("1 recorded status was met"), "{told}");
+    assert!(told.contains("becomes leader") && told.contains("is asked for Propose"), "{told}");
+
+    let last = whole.lines().count();
+    room.put("other.jsonl", &whole.replacen("\"commit\":2", "\"commit\":1", 1));
+    let output = room.run("replay other.jsonl");
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let differs = format!("differs from the status in line {last}: commit is 2, recorded 1");
+    assert!(told.contains(&differs), "{told}");
+
+    room.put("cut.jsonl", &whole[..whole.len() - 10]);
+    let output = room.run("replay cut.jsonl --format json");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(json(&output.stdout)["cut_off"], last as u64);
+}
+
+/// Lines that were lost or mixed up are named by their number.
+#[test]
+fn broken_recordings_are_refused() {
+    let room = Room::new("broken-recordings");
+    let whole = recording();
+    let first = whole.lines().next().expect("the start");
+    room.put("twice.jsonl", &format!("{whole}{first}\n"));
+    room.refused("replay twice.jsonl", &["begins another life"]);
+    room.put("mixed.jsonl", &whole.replacen("{\"step\"", "{\"stop\"", 1));
+    room.refused("replay mixed.jsonl", &["line 2", "stop"]);
+    room.put("start.jsonl", &first[..first.len() / 2]);
+    room.refused("replay start.jsonl", &["line 1", "started"]);
+}

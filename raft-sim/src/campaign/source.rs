@@ -22,6 +22,15 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A plan.
+    Plan(Box<Plan>),
+    /// The text of a recorded life of a node.
+    Recording(String),
+}
+
 impl Source {
     /// The plan that is meant. `generator` is the version of the plan generator that a seed was found
     /// with, where that is known; a plan file means the same whatever would generate it.
@@ -29,6 +38,17 @@ impl Source {
     /// # Errors
     /// What is wrong with it, in one sentence.
     pub(crate) fn plan(&self, profile: Profile, generator: Option<u32>) -> Result<Plan, String> {
+        match self.read(profile, generator)? {
+            Named::Plan(plan) => Ok(*plan),
+            Named::Recording(_) => Err(format!("the file `{self}` is a recording, not a plan")),
+        }
+    }
+
+    /// The plan or the recording that is meant.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one sentence.
+    pub(crate) fn read(&self, profile: Profile, generator: Option<u32>) -> Result<Named, String> {
         match self {
             Self::Seed(seed) => {
                 if let Some(version) = generator.filter(|version| *version != GENERATOR_VERSION) {
@@ -38,10 +58,19 @@ impl Source {
                          that found it"
                     ));
                 }
-                Ok(Plan::generate(*seed, profile))
+                Ok(Named::Plan(Box::new(Plan::generate(*seed, profile))))
             }
-            Self::File(path) => read(path)
-                .map_err(|reason| format!("the plan file `{self}` cannot be used: {reason}")),
+            Self::File(path) => {
+                let text = read(path);
+                let plan = text.and_then(|text| {
+                    if text.trim_start().starts_with("{\"started\"") {
+                        return Ok(Named::Recording(text));
+                    }
+                    let plan = Plan::from_json(&text).map_err(|error| error.to_string())?;
+                    Ok(Named::Plan(Box::new(plan)))
+                });
+                plan.map_err(|reason| format!("the plan file `{self}` cannot be used: {reason}"))
+            }
         }
     }
 }
@@ -68,7 +97,7 @@ impl fmt::Display for Source {
     }
 }
 
-fn read(path: &Path) -> Result<Plan, String> {
+fn read(path: &Path) -> Result<String, String> {
     let about = fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a file".to_owned());
@@ -77,9 +106,7 @@ fn read(path: &Path) -> Result<Plan, String> {
         return Err(format!("it is larger than {PLAN_BYTES} bytes, so it is no plan"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| "it is not text, so it is no plan".to_owned())?;
-    Plan::from_json(&text).map_err(|error| error.to_string())
+    String::from_utf8(bytes).map_err(|_| "it is not text, so it is no plan".to_owned())
 }
 
 #[cfg(test)]

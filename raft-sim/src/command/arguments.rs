@@ -94,7 +94,7 @@ pub(crate) struct RunArguments {
 /// What `replay` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A seed, or a file with a plan
+    /// A seed, a file with a plan, or a file with the recorded life of a node
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for

@@ -7,12 +7,13 @@ use serde_json::json;
 
 use super::arguments::{Format, ReplayArguments};
 use super::{BadUse, Outcome, print};
-use crate::campaign;
+use crate::campaign::{self, Named};
 use crate::machine::Machine;
 use crate::plan::GENERATOR_VERSION;
 use crate::raft::Raft;
+use crate::recording::{Ending, Recording, RecordingError, Replayed};
 use crate::report::printable;
-use crate::timeline::{Recorder, Timeline, View, put, seconds};
+use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
 
 /// Runs a seed or a plan again and prints what happened.
@@ -22,7 +23,10 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
-    let plan = arguments.what.plan(profile, arguments.generator).map_err(BadUse)?;
+    let plan = match arguments.what.read(profile, arguments.generator).map_err(BadUse)? {
+        Named::Plan(plan) => *plan,
+        Named::Recording(text) => return recorded(&text, arguments),
+    };
     let nodes: Vec<NodeId> = plan.node_ids().collect();
     if let Some(node) = arguments.node.filter(|node| !nodes.contains(node)) {
         return Err(BadUse(format!(
@@ -43,6 +47,46 @@ where
         Format::Json => json(&verdict, &timeline, &view, arguments)?,
     })?;
     Ok(if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean })
+}
+
+/// Lives a recorded life of a node again.
+fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> {
+    let bad = |error: RecordingError| BadUse(format!("`{}`: {error}", arguments.what));
+    let recording = Recording::read(text).map_err(bad)?;
+    let Replayed { timeline, node, steps, compared, ending } =
+        recording.replay(arguments.until).map_err(bad)?;
+    let told = match &ending {
+        Ending::Same => format!(
+            "same: {} steps again; {} recorded {} met",
+            grouped(steps),
+            grouped(compared),
+            if compared == 1 { "status was" } else { "statuses were" }
+        ),
+        Ending::Differs { line, what } => format!("differs from the status in line {line}: {what}"),
+        Ending::Broken { line, what } => format!("an invariant is broken by line {line}: {what}"),
+        Ending::Panicked { line, what } => format!("panicked in line {line}: {what}"),
+    };
+    let cut = recording.cut_off().map_or_else(String::new, |line| {
+        format!("line {line}, the last, is cut off and was left out\n")
+    });
+    let rows = (!arguments.all).then_some(arguments.rows.get());
+    let view = View { until: arguments.until, node: None, rows };
+    print(&match arguments.format {
+        Format::Text => format!("{}\n{}\n{cut}", timeline.render(&view), printable(&told)),
+        Format::Json => {
+            let document = json!({
+                "replayed": arguments.what.to_string(),
+                "ending": told,
+                "cut_off": recording.cut_off(),
+                "steps": steps,
+                "compared": compared,
+                "status": node.status(),
+                "timeline": timeline.viewed(&view),
+            });
+            written(&document)?
+        }
+    })?;
+    Ok(if ending == Ending::Same { Outcome::Clean } else { Outcome::Violated })
 }
 
 fn text(verdict: &Verdict, timeline: &Timeline, view: &View) -> String {
@@ -80,7 +124,11 @@ fn json(
         "coverage": verdict.coverage,
         "timeline": timeline.viewed(view),
     });
-    serde_json::to_string_pretty(&document)
+    written(&document)
+}
+
+fn written(document: &serde_json::Value) -> Result<String, BadUse> {
+    serde_json::to_string_pretty(document)
         .map(|text| text + "\n")
         .map_err(|error| BadUse(format!("the replay cannot be written as JSON: {error}")))
 }

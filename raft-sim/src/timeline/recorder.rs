@@ -62,7 +62,7 @@ impl<M> Recorder<M> {
 }
 
 impl NodeState {
-    fn of(view: &View) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         Self {
             standing: Standing::Up,
             role: view.role,
@@ -237,7 +237,7 @@ fn started(node: NodeId, start: Started, view: &View) -> String {
 }
 
 /// What differs between two states of a node, as far as its column shows it.
-fn changes(before: &View, after: &View) -> Option<String> {
+pub(crate) fn changes(before: &View, after: &View) -> Option<String> {
     let named =
         |node: Option<NodeId>| node.map_or_else(|| "nobody".to_owned(), |node| node.to_string());
     let mut changes = Vec::new();
@@ -266,7 +266,7 @@ fn changes(before: &View, after: &View) -> Option<String> {
 }
 
 /// What the protocol reported, unless a change of state shows it.
-fn protocol(event: Event) -> Option<String> {
+pub(crate) fn protocol(event: Event) -> Option<String> {
     match event {
         Event::ElectionTimeout { term } => {
             Some(format!("has heard no leader for too long in {term}"))
@@ -288,7 +288,7 @@ fn protocol(event: Event) -> Option<String> {
 }
 
 /// A message in few words: `AppendEntries T3 after i4@T1 +2 commit i3`.
-fn message(facts: &Facts) -> String {
+pub(crate) fn message(facts: &Facts) -> String {
     let Facts { name, term, .. } = facts;
     let says = match facts.claim {
         Claim::Nothing | Claim::Answer => String::new(),
