@@ -1,8 +1,8 @@
 //! The ways to start a node, and what must be true of a disk.
 //!
 //! A type for each, so that they cannot be confused: [`Bootstrap`] founds a cluster, [`Join`] comes to an
-//! existing one with an empty disk, [`Restored`] is a node that was there before, [`Force`] is the last resort. A node that lost its disk
-//! must not come back under its old name: it may have voted and acknowledged.
+//! existing one with an empty disk, [`Restored`] is a node that was there before, [`Force`] is the last resort. A node
+//! that lost its disk must not come back under its old name: it may have voted and acknowledged.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

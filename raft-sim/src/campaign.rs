@@ -5,7 +5,7 @@
 //! whatever else still runs; a panic, an exhausted event budget or an endless run fails its own
 //! seed and no other. Only times and where a time budget fell differ between two runs of a campaign.
 
-pub(crate) mod panics;
+mod panics;
 mod pool;
 mod run;
 mod seeds;

@@ -30,7 +30,6 @@ mod orders;
 mod traffic;
 mod window;
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use raft_core::{Event, Instant, LogPosition, Membership, NodeId, Role, Settings, StepDown};
@@ -43,6 +42,7 @@ use crate::coverage::{Coverage, Situation};
 use crate::history::History;
 use crate::machine::Machine;
 use crate::raft::{Raft, View};
+use crate::served::Served;
 use crate::violation::{Property, Violation};
 
 /// How many states a linearizability search may visit at the end of a run.
@@ -81,7 +81,10 @@ pub struct Checks<M> {
     /// A violation found where none could be reported.
     pending: Option<Violation>,
     loss: Loss,
-    machine: PhantomData<fn() -> M>,
+    /// What clients did that have sessions, each command once however often it was sent.
+    once: History,
+    /// A machine of the kind that replicas have.
+    served: Served<M>,
 }
 
 /// The worst loss of nodes since something was committed last.
@@ -120,8 +123,16 @@ impl<M: Machine> Checks<M> {
             turbulence: memberships::Turbulence::default(),
             pending: None,
             loss: Loss::Minority,
-            machine: PhantomData,
+            once: History::default(),
+            served: Served::bare(M::default()),
         }
+    }
+
+    /// The machines are behind tables of at most so many sessions.
+    #[must_use]
+    pub fn with_sessions(mut self, max_sessions: u64) -> Self {
+        self.served = Served::new(max_sessions);
+        self
     }
 
     /// A node was started, for the first time or with what its disk holds.

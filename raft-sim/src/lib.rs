@@ -26,6 +26,7 @@ pub mod history;
 pub mod coverage;
 pub mod linearizability;
 pub mod kv;
+pub mod served;
 pub mod plan;
 mod fate;
 pub mod check;

@@ -14,7 +14,7 @@ use raft_core::{
 };
 use serde_json::Value;
 
-use crate::campaign::panics;
+use crate::campaign::catch;
 use crate::raft::{Output, Raft};
 use crate::timeline::{NodeState, Row, Timeline, changes, message, protocol};
 
@@ -179,7 +179,7 @@ impl Replayed {
         let mut effects = Effects::new();
         self.row(step.now, given(&step.input));
         let node = &mut self.node;
-        if let Err(panicked) = panics::catch(|| step.replay(node, &mut effects)) {
+        if let Err(panicked) = catch(|| step.replay(node, &mut effects)) {
             let what = format!("{} at {}", panicked.message, panicked.location);
             return Ending::Panicked { line, what };
         }

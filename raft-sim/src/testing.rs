@@ -165,7 +165,7 @@ impl Check {
         let plan = source
             .and_then(|source| source.plan(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
-        let (recorder, timeline) = Recorder::<M>::new(plan.node_ids());
+        let (recorder, timeline) = Recorder::<M>::new(&plan);
         let guarded = campaign::replay::<R, M, _>(plan, recorder, SEED_LIMIT);
         let mut timeline =
             timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();

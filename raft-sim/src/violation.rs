@@ -78,6 +78,8 @@ properties! {
         "Clients see what applying the committed log in order gives, in the order of real time, each operation at most once (paper §8; thesis §6.3).";
     Linearizability, "linearizability",
         "The history that clients saw has a legal sequential order that respects real time (paper §8; Herlihy and Wing 1990).";
+    ExactlyOnce, "exactly-once",
+        "A command of a session takes effect once however often it is sent, and its client is told what it gave (thesis §6.3).";
     Durability, "durability",
         "What was committed or acknowledged stays on the disks of a quorum for ever (paper §5.4; thesis §3.8).";
     StaleLeader, "stale-leader",

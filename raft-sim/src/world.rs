@@ -21,6 +21,7 @@ mod network;
 mod operator;
 mod phases;
 mod queue;
+mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;
@@ -33,6 +34,7 @@ use crate::history::OpId;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::{Facts, Raft};
+use crate::served::Served;
 use crate::verdict::{Statistics, Verdict};
 use crate::violation::{Property, Violation};
 
@@ -159,7 +161,9 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         let hosts: Vec<Host<R, M>> = ids
             .iter()
             .zip(&plan.clocks)
-            .map(|(id, rate)| Host::new(*id, Clock::new(*rate)))
+            .map(|(id, rate)| {
+                Host::new(*id, Clock::new(*rate), Served::new(plan.workload.sessions))
+            })
             .collect();
         let mut world = Self {
             plan,
@@ -169,7 +173,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             flights: Flights::new(),
             network: Network::new(plan.seed, hosts.len(), plan.network, &plan.overrides),
             effects: R::Effects::default(),
-            checks: Checks::new(&settings, &founders, level),
+            checks: Checks::new(&settings, &founders, level).with_sessions(plan.workload.sessions),
             clients: Vec::new(),
             wishes: Vec::new(),
             wishes_made: 0,

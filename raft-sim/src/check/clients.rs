@@ -13,6 +13,9 @@ use crate::linearizability::{self, Finding};
 use crate::machine::Machine;
 use crate::violation::{Property, Violation};
 
+/// The node of operations that may be asked of any.
+const NOBODY: NodeId = NodeId(0);
+
 impl<M: Machine> Checks<M> {
     /// A client asks a node for something.
     pub fn invoked(&mut self, at: Instant, op: OpId, client: u32, node: NodeId, command: &Bytes) {
@@ -23,6 +26,28 @@ impl<M: Machine> Checks<M> {
             self.place_of(node).is_some_and(|place| self.nodes[place].view.role == Role::Leader);
         let route = if leads { Route::Leader } else { Route::Forwarded };
         self.history.invoke(at, op, client, node, route, command);
+    }
+
+    /// A client asks for something that is to take effect once, however often it is sent; `op` names the first
+    /// attempt.
+    pub fn invoked_once(&mut self, at: Instant, op: OpId, client: u32, command: &Bytes) {
+        if self.level == CheckLevel::Full {
+            self.once.invoke(at, op, client, NOBODY, Route::Leader, command);
+        }
+    }
+
+    /// The client is told what came of it.
+    pub fn answered_once(
+        &mut self,
+        at: Instant,
+        op: OpId,
+        outcome: Outcome,
+        output: Option<&Bytes>,
+    ) {
+        if self.level == CheckLevel::Full {
+            let answered = self.once.answer(at, op, NOBODY, outcome, output);
+            debug_assert!(answered.is_ok(), "a client hears of what it asked for, once");
+        }
     }
 
     /// What a client asks of a node is asked as a read.
@@ -162,7 +187,7 @@ impl<M: Machine> Checks<M> {
             return wrong(Property::Durability, witness);
         };
         if !slot.content.accepts(Some(command)) {
-            let shown = M::describe(command, None);
+            let shown = self.served.describe(command, None);
             let witness = format!(
                 "{node} told that {op} ({shown}) is done at {position}, which is another entry"
             );
@@ -181,7 +206,7 @@ impl<M: Machine> Checks<M> {
         };
         let gave = slot.effect.and_then(|effect| effect.output);
         if gave.is_some_and(|gave| gave != hash_bytes(0, output)) {
-            let shown = M::describe(command, Some(output));
+            let shown = self.served.describe(command, Some(output));
             let witness = format!(
                 "{node} told {op} ({shown}) another output than the machines gave at {position}"
             );
@@ -227,22 +252,23 @@ impl<M: Machine> Checks<M> {
         if self.level == CheckLevel::None {
             return Ok(());
         }
-        let (finding, searches) = linearizability::check::<M>(&self.history, budget);
+        let history = if self.once.operations().is_empty() { &self.history } else { &self.once };
+        let (finding, searches) = linearizability::check::<M>(history, budget);
         self.coverage.searches.merge(&searches);
         let Finding::Violated(stuck) = finding else { return Ok(()) };
-        let operation = self.history.operation(stuck.operation);
+        let operation = history.operation(stuck.operation);
         let node = operation.map_or(NodeId(0), |operation| operation.node);
         let witness = format!(
             "no order explains what clients saw: after {} of {} operations nothing lets {} take effect in time",
             stuck.placed,
             stuck.of,
-            operation.map_or(stuck.operation.to_string(), described::<M>)
+            operation.map_or(stuck.operation.to_string(), |op| described(op, M::describe))
         );
         Err(Violation::new(Property::Linearizability, at, &[node], witness))
     }
 
     fn check_replay(&self, at: Instant) -> Result<(), Violation> {
-        let mut machine = M::default();
+        let mut machine = self.served.fresh();
         let last = self.ghost.last_index();
         for index in (1..=last.0).map(LogIndex) {
             let Some(slot) = self.ghost.slot(index) else { break };
@@ -296,11 +322,11 @@ impl<M: Machine> Checks<M> {
                 let witness = match refused {
                     Some(refused) => format!(
                         "{} is committed at {index}, although its client was told that it never takes effect",
-                        described::<M>(refused)
+                        described(refused, |command, output| self.served.describe(command, output))
                     ),
                     None => format!(
                         "{} is committed at {index}, once more than anybody asked for it",
-                        M::describe(command, None)
+                        self.served.describe(command, None)
                     ),
                 };
                 return Err(Violation::new(Property::ClientOrder, at, &[], witness));
@@ -328,12 +354,15 @@ fn check_floor(
 }
 
 /// An operation in words: what, by whom, where, when.
-fn described<M: Machine>(operation: &Operation) -> String {
+fn described(
+    operation: &Operation,
+    describe: impl FnOnce(&Bytes, Option<&Bytes>) -> String,
+) -> String {
     let output = operation.answer.as_ref().and_then(|answer| answer.output.as_ref());
     format!(
         "{} ({}, asked by client {} at {} of {})",
         operation.id,
-        M::describe(&operation.command, output),
+        describe(&operation.command, output),
         operation.client,
         operation.invoked,
         operation.node

@@ -9,20 +9,22 @@ use super::node::Watched;
 use crate::coverage::Situation;
 use crate::hash::hash_bytes;
 use crate::machine::Machine;
+use crate::served::Served;
 use crate::violation::{Property, Violation};
 
 impl<M: Machine> Checks<M> {
     /// A node's machine was given an entry: every entry, commands and others alike.
     ///
     /// # Errors
-    /// When it is not the committed entry that comes next, or the machine's state is not that of the others.
+    /// When it is not the committed entry that comes next, the machine's state is not that of the others, or a command
+    /// of a session takes effect again.
     pub fn applied(
         &mut self,
         at: Instant,
         node: NodeId,
         position: LogPosition,
         command: Option<&Bytes>,
-        machine: &M,
+        machine: &Served<M>,
         output: Option<&Bytes>,
     ) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
@@ -31,6 +33,13 @@ impl<M: Machine> Checks<M> {
         let effect =
             Effect { digest: machine.digest(), output: output.map(|output| hash_bytes(0, output)) };
         self.check_effect(at, node, position, effect)?;
+        if let Some((session, sequence)) = machine.ran_twice() {
+            let witness = format!(
+                "at {node} command {} of the session opened at {} took effect again at {position}",
+                sequence.0, session.0
+            );
+            return Err(Violation::new(Property::ExactlyOnce, at, &[node], witness));
+        }
         machine.invariant().map_err(|wrong| {
             let witness = format!("{node}'s machine after {position}: {wrong}");
             Violation::new(Property::MachineInvariant, at, &[node], witness)
@@ -90,7 +99,7 @@ impl<M: Machine> Checks<M> {
         at: Instant,
         node: NodeId,
         meta: &SnapshotMeta,
-        machine: &M,
+        machine: &Served<M>,
     ) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.check_snapshot(at, node, meta)?;
@@ -109,11 +118,16 @@ impl<M: Machine> Checks<M> {
     ///
     /// # Errors
     /// When it does not.
-    pub fn restored(&mut self, at: Instant, node: NodeId, machine: &M) -> Result<(), Violation> {
+    pub fn restored(
+        &mut self,
+        at: Instant,
+        node: NodeId,
+        machine: &Served<M>,
+    ) -> Result<(), Violation> {
         if self.watched(node)?.is_none() {
             return Ok(());
         }
-        let wrong = match M::restore(&machine.snapshot()) {
+        let wrong = match machine.restore(&machine.snapshot()) {
             Ok(restored) if restored.digest() == machine.digest() => return Ok(()),
             Ok(_) => "gives a machine in another state".to_owned(),
             Err(reason) => format!("cannot be restored: {reason}"),
@@ -157,7 +171,8 @@ impl<M: Machine> Checks<M> {
         if accepted {
             return Ok(());
         }
-        let shown = command.map_or("nothing".to_owned(), |command| M::describe(command, None));
+        let shown =
+            command.map_or("nothing".to_owned(), |command| self.served.describe(command, None));
         let witness =
             format!("{node} applied {shown} at {position}, but another entry is committed there");
         Err(Violation::new(Property::StateMachineSafety, at, &[node], witness))

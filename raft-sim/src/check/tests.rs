@@ -18,6 +18,7 @@ use super::{CheckLevel, Checks};
 use crate::kv::{Command, Kv};
 use crate::machine::Machine;
 use crate::raft::{Claim, Committed, Facts, Input, Output, Raft, Task, View};
+use crate::served::Served;
 use crate::violation::{Property, Violation};
 
 type Checked = Result<(), Violation>;
@@ -168,7 +169,7 @@ struct Scene {
     nodes: Vec<Fake>,
     disks: Vec<Vec<Entry>>,
     hard_states: Vec<HardState>,
-    machines: Vec<Kv>,
+    machines: Vec<Served<Kv>>,
     now: u64,
 }
 
@@ -196,7 +197,7 @@ impl Scene {
             nodes: ids.iter().map(|_| fake()).collect(),
             disks: ids.iter().map(|_| Vec::new()).collect(),
             hard_states: ids.iter().map(|_| HardState::default()).collect(),
-            machines: ids.iter().map(|_| Kv::default()).collect(),
+            machines: ids.iter().map(|_| Served::bare(Kv::default())).collect(),
             now: 0,
         };
         for node in 1..=count {
@@ -277,7 +278,7 @@ impl Scene {
         let (disk, hard_state) = (self.disks[place(node)].clone(), self.hard_states[place(node)]);
         let term = disk.last().map_or(Term::ZERO, |entry| entry.term);
         let last = LogPosition::new(term, LogIndex(disk.len() as u64));
-        self.machines[place(node)] = Kv::default();
+        self.machines[place(node)] = Served::bare(Kv::default());
         let fake = self.node(node);
         fake.entries = disk;
         fake.view = View {

@@ -34,7 +34,7 @@ where
             plan.nodes
         )));
     }
-    let (recorder, timeline) = Recorder::<M>::new(nodes);
+    let (recorder, timeline) = Recorder::<M>::new(&plan);
     let verdict = campaign::replay::<R, M, _>(plan, recorder, arguments.seed_time).verdict;
     let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(violation) = &verdict.violation {

@@ -1,4 +1,4 @@
-//! What an operator asks of the cluster: other members, another leader, a snapshot of good sense.
+//! What an operator asks of the cluster: other members, another leader.
 //!
 //! Whoever believes to lead at the moment is asked, deposed leaders too.
 

@@ -118,6 +118,7 @@ enum Item {
     Reads = 73,
     OtherSettings = 74,
     LostDisks = 75,
+    Sessions = 76,
 }
 
 /// The source of a plan's choices.
@@ -253,6 +254,7 @@ fn bench(seed: u64) -> Plan {
             follow_per_million: 1_000_000,
             stay_per_million: 1_000_000,
             read_per_million: 0,
+            sessions: 0,
         },
         faults: Vec::new(),
         actions: Vec::new(),

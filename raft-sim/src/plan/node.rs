@@ -77,6 +77,9 @@ pub struct Workload {
     pub stay_per_million: u32,
     /// How many operations in a million that change nothing are asked as reads, and not as commands.
     pub read_per_million: u32,
+    /// How many sessions the machines have room for at once; 0 if clients go without. A client with a session sends
+    /// a command again until it is answered, and it must take effect once.
+    pub sessions: u64,
 }
 
 /// When a run is given up.

@@ -10,7 +10,9 @@ use raft_core::{Event, Instant, NodeId, Outcome, StepDown, Write};
 use super::words::seconds;
 use super::{NodeState, Row, Standing, Timeline};
 use crate::machine::Machine;
+use crate::plan::Plan;
 use crate::raft::{Claim, Facts, View};
+use crate::served::describe;
 use crate::world::{Loss, Started, Trace, TraceEvent};
 
 /// Records a run. Clones record into the same timeline, so that it can be looked at from outside a run
@@ -20,18 +22,21 @@ pub struct Recorder<M> {
     states: BTreeMap<NodeId, NodeState>,
     /// What clients still wait for, by operation.
     asked: BTreeMap<u64, Bytes>,
+    /// Whether clients have sessions.
+    has_sessions: bool,
     machine: PhantomData<fn() -> M>,
 }
 
 impl<M> Recorder<M> {
-    /// A recorder for a run with these nodes, and the timeline that it fills.
-    pub fn new(nodes: impl IntoIterator<Item = NodeId>) -> (Self, Arc<Mutex<Timeline>>) {
-        let timeline = Timeline { nodes: nodes.into_iter().collect(), rows: Vec::new() };
+    /// A recorder for a run of a plan, and the timeline that it fills.
+    pub fn new(plan: &Plan) -> (Self, Arc<Mutex<Timeline>>) {
+        let timeline = Timeline { nodes: plan.node_ids().collect(), rows: Vec::new() };
         let timeline = Arc::new(Mutex::new(timeline));
         let recorder = Self {
             timeline: Arc::clone(&timeline),
             states: BTreeMap::new(),
             asked: BTreeMap::new(),
+            has_sessions: plan.workload.sessions > 0,
             machine: PhantomData,
         };
         (recorder, timeline)
@@ -73,6 +78,12 @@ impl NodeState {
     }
 }
 
+impl<M: Machine> Recorder<M> {
+    fn words(&self, command: &Bytes, output: Option<&Bytes>) -> String {
+        words::<M>(self.has_sessions, command, output)
+    }
+}
+
 impl<M: Machine> Trace for Recorder<M> {
     fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
         match event {
@@ -107,17 +118,17 @@ impl<M: Machine> Trace for Recorder<M> {
             }
             TraceEvent::Invoked { op, client, node, command } => {
                 self.asked.insert(op.0, command.clone());
-                let asked = words::<M>(command, None);
+                let asked = self.words(command, None);
                 self.row(at, &[node], format!("client {client} asks {node}: {asked} ({op})"));
             }
             TraceEvent::Answered { op, node, outcome, output } => {
                 let asked = self.asked.remove(&op.0);
                 let what =
-                    asked.map_or_else(String::new, |it| format!("{}, ", words::<M>(&it, output)));
+                    asked.map_or_else(String::new, |it| format!("{}, ", self.words(&it, output)));
                 self.row(at, &[node], format!("{node} answers {op}: {what}{}", answer(outcome)));
             }
             other => {
-                if let Some((nodes, text)) = described::<M>(other) {
+                if let Some((nodes, text)) = described::<M>(self.has_sessions, other) {
                     self.row(at, &nodes, text);
                 }
             }
@@ -127,7 +138,10 @@ impl<M: Machine> Trace for Recorder<M> {
 
 /// Whom an event that changes nobody's state concerns, and what it is. Nothing for events that another
 /// row says better.
-fn described<M: Machine>(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
+fn described<M: Machine>(
+    has_sessions: bool,
+    event: TraceEvent<'_>,
+) -> Option<(Vec<NodeId>, String)> {
     let row = match event {
         TraceEvent::Protocol { node, event } => {
             (vec![node], format!("{node} {}", protocol(event)?))
@@ -146,8 +160,10 @@ fn described<M: Machine>(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)>
             (vec![node], format!("{node} learns that its write is durable"))
         }
         TraceEvent::Applied { node, position, command, output } => {
-            let what =
-                command.map_or_else(|| "a blank entry".to_owned(), |it| words::<M>(it, output));
+            let what = command.map_or_else(
+                || "a blank entry".to_owned(),
+                |it| words::<M>(has_sessions, it, output),
+            );
             (vec![node], format!("{node} applies {position}: {what}"))
         }
         TraceEvent::Reported { node, applied } => {
@@ -349,8 +365,8 @@ fn written(write: &Write) -> String {
 }
 
 /// A command for people. The machine's own words, unless they panic: a trace must not change a run.
-fn words<M: Machine>(command: &Bytes, output: Option<&Bytes>) -> String {
-    let said = crate::campaign::catch(|| M::describe(command, output));
+fn words<M: Machine>(has_sessions: bool, command: &Bytes, output: Option<&Bytes>) -> String {
+    let said = crate::campaign::catch(|| describe::<M>(has_sessions, command, output));
     said.unwrap_or_else(|_| format!("{command:?}"))
 }
 

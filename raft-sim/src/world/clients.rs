@@ -6,12 +6,14 @@
 //! The last client is the prober: once everything is healed it asks each node in turn.
 
 use bytes::Bytes;
+use raft_core::session::{Sequence, Session};
 use raft_core::{Instant, Outcome, Refusal, Request, RequestId};
 
 use super::drive::Cause;
 use super::host::Held;
 use super::phases::Stage;
 use super::queue::Event;
+use super::sessions::Settled;
 use super::trace::{Trace, TraceEvent};
 use super::{Checked, World, short};
 use crate::draw::{Domain, Draw};
@@ -32,11 +34,34 @@ pub(super) struct Client {
     node: usize,
     attempts: u32,
     /// What it asks for, until that is settled.
-    command: Option<Bytes>,
+    pub(super) asks: Option<Asked>,
+    pub(super) session: Option<Session>,
     waiting: Option<Waiting>,
     /// When its patience is looked at next.
     watched_at: u64,
     work: Work,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) bytes: Bytes,
+    pub(super) purpose: Purpose,
+}
+
+/// What that is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A command.
+    Command,
+    /// A read; the operation by which a client with sessions knows it.
+    Read { once: OpId },
+    /// A command of its session, and the operation of its first attempt.
+    Do { sequence: Sequence, once: OpId },
+    /// A session.
+    Open,
+    /// The end of its session.
+    Close,
 }
 
 /// An operation without an answer.
@@ -59,7 +84,7 @@ enum Work {
 
 /// What a client draws. Each has a key of its own.
 #[derive(Clone, Copy)]
-enum Choice {
+pub(super) enum Choice {
     Begin = 0,
     Think = 1,
     Patience = 2,
@@ -68,6 +93,8 @@ enum Choice {
     Stay = 5,
     Node = 6,
     Read = 7,
+    Abandon = 8,
+    Close = 9,
 }
 
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
@@ -121,7 +148,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
     }
 
-    fn choice(&self, number: u32, choice: Choice) -> Draw {
+    pub(super) fn choice(&self, number: u32, choice: Choice) -> Draw {
         let attempts = self.clients.get(number as usize).map_or(0, |client| client.attempts.into());
         Draw::new(self.plan.seed, Domain::Client, &[number.into(), attempts, choice as u64])
     }
@@ -155,7 +182,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         match self.stage {
             Stage::Faults => {
-                client.command.is_some()
+                client.asks.is_some()
                     || self.statistics.operations_begun < self.plan.workload.operations
             }
             Stage::Mending { .. }
@@ -186,16 +213,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             return Ok(());
         }
         let patience = self.patience(number);
-        let client = &mut self.clients[number as usize];
-        let attempt = client.attempts;
+        let attempt = self.clients[number as usize].attempts;
         let op = operation(number, attempt);
-        let seed = self.plan.seed;
-        if client.command.is_none() {
-            self.statistics.operations_begun += 1;
-        }
-        let draw =
-            || M::command(&mut Draw::new(seed, Domain::Machine, &[number.into(), attempt.into()]));
-        let command = client.command.get_or_insert_with(draw).clone();
+        let asked = self.clients[number as usize].asks.take();
+        let asked = asked.unwrap_or_else(|| self.next_request(number, attempt, op));
+        let command = asked.bytes.clone();
+        let client = &mut self.clients[number as usize];
+        client.asks = Some(asked.clone());
         client.waiting = Some(Waiting { op, until: self.now + patience });
         self.watch(number);
         let id = self.id(node);
@@ -208,19 +232,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[node].hold(event) == Held::Yes {
             return Ok(());
         }
-        self.propose(node, op, command)
+        self.propose(node, op, asked)
     }
 
-    fn propose(&mut self, node: usize, op: OpId, command: Bytes) -> Checked {
+    fn propose(&mut self, node: usize, op: OpId, asked: Asked) -> Checked {
         self.checks.proposed(Instant(self.now), self.id(node))?;
         let id = RequestId(op.0);
-        let number = u32::try_from(op.0 & ((1 << CLIENT_BITS) - 1)).unwrap_or(0);
-        let reads = self.choice(number, Choice::Read).chance(self.plan.workload.read_per_million);
-        let request = if reads && M::default().query(&command).is_some() {
+        let request = if let Purpose::Read { .. } = asked.purpose {
             self.checks.reads(op);
             Request::Read { id }
         } else {
-            Request::Propose { id, command }
+            Request::Propose { id, command: asked.bytes }
         };
         self.step(node, Input::Request(request), Cause::Request)
     }
@@ -233,10 +255,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let op = operation(asker.into(), attempt);
         let client = &self.clients[usize::from(asker)];
-        match (&client.waiting, &client.command) {
-            (Some(waiting), Some(command)) if waiting.op == op => {
-                let command = command.clone();
-                self.propose(node, op, command)
+        match (&client.waiting, &client.asks) {
+            (Some(waiting), Some(asked)) if waiting.op == op => {
+                let asked = asked.clone();
+                self.propose(node, op, asked)
             }
             _ => {
                 // It hung up: the request never reaches the node.
@@ -300,8 +322,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn give_up(&mut self, number: u32, op: OpId) {
         let client = &mut self.clients[number as usize];
         client.waiting = None;
-        client.command = None;
         let node = client.node;
+        self.despair(number);
         self.digest.add(self.now ^ op.0 << 16);
         self.tell(TraceEvent::GaveUp { op, node: self.id(node) });
     }
@@ -320,18 +342,23 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     // ----- answers -----
 
     /// An operation was answered; its client goes on, if it still waits.
-    pub(super) fn client_answered(&mut self, op: OpId, outcome: Outcome) {
+    pub(super) fn client_answered(
+        &mut self,
+        op: OpId,
+        outcome: Outcome,
+        output: Option<&Bytes>,
+    ) -> Checked {
         let number = op.0 & ((1 << CLIENT_BITS) - 1);
-        let Ok(number) = u32::try_from(number) else { return };
-        let Some(client) = self.clients.get_mut(number as usize) else { return };
+        let Ok(number) = u32::try_from(number) else { return Ok(()) };
+        let Some(client) = self.clients.get_mut(number as usize) else { return Ok(()) };
         if client.waiting.is_none_or(|waiting| waiting.op != op) {
-            return;
+            return Ok(());
         }
         client.waiting = None;
         match outcome {
             Outcome::Refused { refusal, leader } => {
                 if refusal == Refusal::TooLarge {
-                    client.command = None;
+                    client.forget();
                 }
                 let asked = client.node;
                 let hint = leader.and_then(|leader| self.place(leader));
@@ -339,19 +366,22 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 self.later(number, Choice::Backoff);
             }
             Outcome::Done { .. } | Outcome::Readable { .. } => {
-                client.command = None;
-                if let Work::Probing { next } = &mut client.work {
-                    *next += 1;
-                    self.probed();
-                    return;
+                let settled = self.heard(number, outcome, output)?;
+                let client = &mut self.clients[number as usize];
+                match &mut client.work {
+                    Work::Probing { next } if settled == Settled::Yes => {
+                        *next += 1;
+                        self.probed();
+                    }
+                    _ => self.later(number, Choice::Think),
                 }
-                self.later(number, Choice::Think);
             }
             Outcome::Transferred { .. } | Outcome::Lost { .. } | Outcome::Unknown => {
-                client.command = None;
+                self.despair(number);
                 self.later(number, Choice::Think);
             }
         }
+        Ok(())
     }
 
     fn after_refusal(&self, number: u32, asked: usize, hint: Option<usize>) -> usize {
@@ -386,7 +416,8 @@ impl Client {
         Self {
             node,
             attempts: 0,
-            command: None,
+            asks: None,
+            session: None,
             waiting: None,
             watched_at: NEVER,
             work: Work::Busy,

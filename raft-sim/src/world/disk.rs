@@ -38,6 +38,13 @@ struct Staged {
     bytes: Vec<u8>,
 }
 
+impl Staged {
+    /// Whether all bytes are there. One that was fetched from elsewhere comes in one piece.
+    fn is_whole(&self) -> bool {
+        self.partial.total == 0 || self.bytes.len() as u64 == self.partial.total
+    }
+}
+
 impl Image {
     /// Takes in a write, or what survived of one.
     pub(super) fn take(&mut self, write: &Write) -> Result<(), String> {
@@ -79,13 +86,17 @@ impl Image {
     fn install(&mut self, meta: &SnapshotMeta) -> Result<(), String> {
         let is_founding = meta.position == LogPosition::ZERO;
         let bytes = match self.staged.take_if(|_| !is_founding) {
-            Some(staged) if staged.partial.snapshot == *meta => staged.bytes.into(),
+            Some(staged) if staged.is_whole() && staged.partial.snapshot == *meta => {
+                staged.bytes.into()
+            }
             _ if is_founding => Bytes::new(),
             _ => {
-                return Err(format!("installs a snapshot at {} that is not staged", meta.position));
+                return Err(format!(
+                    "installs a snapshot at {} that is not staged, or not all of it",
+                    meta.position
+                ));
             }
         };
-        // One that was taken here meanwhile may be later.
         self.store(Stored { meta: meta.clone(), bytes });
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::history::OpId;
 use crate::machine::Machine;
 use crate::plan::Span;
 use crate::raft::{Raft, View};
+use crate::served::Served;
 
 /// A node.
 pub(super) struct Host<R: Raft, M> {
@@ -36,7 +37,7 @@ pub(super) struct Host<R: Raft, M> {
     pub(super) writing: Option<Writing<R>>,
     /// While its disk is slow: by which fault, and how slow.
     pub(super) slow: Option<(u32, Span)>,
-    pub(super) machine: M,
+    pub(super) machine: Served<M>,
     /// The last entry that the machine has taken.
     pub(super) applied: LogIndex,
     /// The batch that the machine is taking.
@@ -133,7 +134,7 @@ impl Series {
 }
 
 impl<R: Raft, M: Machine> Host<R, M> {
-    pub(super) fn new(id: NodeId, clock: Clock) -> Self {
+    pub(super) fn new(id: NodeId, clock: Clock, machine: Served<M>) -> Self {
         Self {
             id,
             clock,
@@ -147,7 +148,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             disk: Disk::Kept,
             writing: None,
             slow: None,
-            machine: M::default(),
+            machine,
             applied: LogIndex::ZERO,
             applying: None,
             reporting: None,
@@ -169,7 +170,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
     /// Disk and machine are gone.
     pub(super) fn lose_disk(&mut self) {
         (self.disk, self.image) = (Disk::Lost, Image::default());
-        (self.machine, self.applied) = (M::default(), LogIndex::ZERO);
+        self.forget();
     }
 
     pub(super) fn is_paused(&self) -> bool {
@@ -206,6 +207,11 @@ impl<R: Raft, M: Machine> Host<R, M> {
                 Held::Yes
             }
         }
+    }
+
+    /// The machine is in its first state again.
+    pub(super) fn forget(&mut self) {
+        (self.machine, self.applied) = (self.machine.fresh(), LogIndex::ZERO);
     }
 
     /// What the machine answered to a request.

@@ -186,8 +186,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         };
         let stored = host.image.stored(meta.position);
         let stored = stored.ok_or_else(|| wrong("there is no such snapshot".to_owned()))?;
-        host.machine = M::restore(&stored.bytes)
-            .map_err(|reason| wrong(format!("the snapshot is none: {reason}")))?;
+        let restored = host.machine.restore(&stored.bytes);
+        host.machine =
+            restored.map_err(|reason| wrong(format!("the snapshot is none: {reason}")))?;
         host.applied = meta.position.index;
         self.checks.machine_restored(Instant(self.now), id, meta, &host.machine)?;
         self.digest.add(meta.position.index.0 ^ 1 << 62);
@@ -243,8 +244,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if is_done {
             self.statistics.operations_committed += 1;
         }
-        self.client_answered(op, outcome);
-        Ok(())
+        self.client_answered(op, outcome, output.as_ref())
     }
 
     // ----- life and death -----
@@ -272,8 +272,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         host.unanswered = 0;
         host.ended.push(self.now);
         if self.plan.apply.machine == MachineMemory::Rebuilt {
-            host.machine = M::default();
-            host.applied = raft_core::LogIndex::ZERO;
+            host.forget();
         }
         let stamp = host.number(Series::Stamp);
         host.awaited = stamp;

@@ -266,8 +266,11 @@ fn a_machine_that_its_snapshot_does_not_restore_fires() {
     let membership = Membership::of_voters([NodeId(1)]).expect("a voter");
     let mut checks = Checks::<Fragile>::new(&[settings()], &membership, CheckLevel::Full);
     // It restores nothing, which does for a machine that has taken nothing.
-    assert_eq!(checks.restored(Instant(99), NodeId(1), &Fragile(0)), Ok(()));
-    fires(checks.restored(Instant(99), NodeId(1), &Fragile(1)), Property::DigestsAgree);
+    assert_eq!(checks.restored(Instant(99), NodeId(1), &Served::bare(Fragile(0))), Ok(()));
+    fires(
+        checks.restored(Instant(99), NodeId(1), &Served::bare(Fragile(1))),
+        Property::DigestsAgree,
+    );
 }
 
 /// Goal: a machine's own invariant is checked after each entry.
@@ -291,7 +294,7 @@ fn a_broken_machine_fires() {
     checks.durable(Instant(2), NodeId(1), &Write { append, ..Write::default() }).expect("sound");
     fake.view.commit = LogIndex(1);
     checks.stepped(Instant(3), NodeId(1), &fake).expect("sound");
-    let (command, mut machine) = (put("a"), Fragile::default());
+    let (command, mut machine) = (put("a"), Served::bare(Fragile::default()));
     let output = machine.apply(position(1, 1), &command);
     let result = checks.applied(
         Instant(4),

@@ -3,6 +3,10 @@
 //! What single calls show is shown by a hand-made scene, as in the files beside this one. What only a whole run shows
 //! is shown by the run of a broken node or machine.
 
+use std::num::NonZeroU64;
+
+use raft_core::session::{Session, SessionId, SessionRequest};
+
 use super::clients::{Fragile, answer, applied, done, invoke, read_a_stale_value};
 use super::safety::{non_voter_stands, without_the_third};
 use super::*;
@@ -44,6 +48,7 @@ fn violation_of(property: Property) -> Violation {
         Property::OneReply => answer(&mut applied(), 1, done(2), Some("ok")),
         Property::ClientOrder => an_answer_to_something_else(),
         Property::Linearizability => read_a_stale_value().checks.search(Instant(99), SEARCH_BUDGET),
+        Property::ExactlyOnce => a_command_that_runs_twice(),
         Property::Durability => a_quorum_that_forgets(),
         Property::StaleLeader => a_leader_that_nobody_answers(),
         Property::Invariant => a_broken_invariant(),
@@ -149,6 +154,26 @@ fn machines_that_differ() -> Checked {
     scene.apply(1, 1)?;
     scene.machines[1].apply(LogPosition::ZERO, &put("z"));
     scene.apply(2, 1)
+}
+
+fn a_command_that_runs_twice() -> Checked {
+    let mut scene = Scene::new(3);
+    scene.machines[0] = Served::new(4);
+    scene.elect(1, 1, &[2, 3])?;
+    let mut session = Session::new(SessionId(position(1, 1)), NonZeroU64::MIN);
+    let (_, command) = session.submit(&put("a")).expect("the first command");
+    let entry = |data: Bytes| Entry { term: Term(1), payload: Payload::command(data) };
+    let log = [entry(SessionRequest::Open.encode()), entry(command.clone()), entry(command)];
+    for node in 1..=3 {
+        scene.append(node, 0, &log)?;
+        scene.persist(node)?;
+    }
+    scene.commit(1, 3)?;
+    scene.apply(1, 1)?;
+    let before = scene.machines[0].clone();
+    scene.apply(1, 2)?;
+    scene.machines[0].unlearn(&before);
+    scene.apply(1, 3)
 }
 
 fn an_endless_stream() -> Checked {

@@ -312,9 +312,11 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
             lasts: Ticks(draw.log_uniform(election / 2, election * 6)),
         },
         FaultKind::Crash => {
-            let points = &CrashPoint::ALL[..CrashPoint::ALL.len() - 1];
+            // Winning is a kind of its own.
+            let points = CrashPoint::ALL.into_iter().filter(|point| *point != CrashPoint::Winning);
+            let points: Vec<CrashPoint> = points.collect();
             // At any moment as often as at one of the named points.
-            let point = if percent(draw, 40) { CrashPoint::Now } else { *draw.pick(points) };
+            let point = if percent(draw, 40) { CrashPoint::Now } else { *draw.pick(&points) };
             crash(style, draw, target, point)
         }
         FaultKind::CrashWinning => crash(style, draw, Target::Leader, CrashPoint::Winning),

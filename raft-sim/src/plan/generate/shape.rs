@@ -216,6 +216,11 @@ pub(super) fn snapshots(source: Source, settings: &PlanSettings) -> SnapshotProf
     }
 }
 
+/// In a fifth of the plans clients have sessions, often more of them than there is room for.
+fn sessions(mut draw: Draw) -> u64 {
+    if percent(&mut draw, 20) { draw.between(2, 16) } else { 0 }
+}
+
 /// How wrong a clock is at most, in millionths.
 const MAX_CLOCK_ERROR: u32 = 50_000;
 
@@ -251,6 +256,7 @@ pub(super) fn workload(source: Source, settings: &PlanSettings, heal_at: Instant
             source.of(Item::Backoff).log_uniform(election / 12, election / 2),
         ),
         follow_per_million: rate(&mut source.of(Item::Follow), 250_000, 950_000),
+        sessions: sessions(source.of(Item::Sessions)),
         read_per_million: sometimes(source.of(Item::Reads), 80, 300_000, 1_000_000),
         stay_per_million: rate(&mut source.of(Item::Stay), 250_000, 900_000),
     }
