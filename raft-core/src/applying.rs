@@ -31,6 +31,7 @@ impl Replica {
 
     /// Hands the machine what it lacks, if it is idle.
     pub(crate) fn hand_to_machine(&mut self, effects: &mut Effects) {
+        self.machine.fetch.give_up(self.now, self.config.election_timeout);
         self.machine.fetch.wake(self.now);
         if !self.machine.is_idle() {
             return;

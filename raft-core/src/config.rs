@@ -25,7 +25,7 @@ impl Toggle {
     }
 }
 
-/// What a node that is not the leader does with a proposal.
+/// What a node that is not the leader does with a proposal or a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Forwarding {
@@ -86,8 +86,9 @@ pub struct Settings {
     pub priority: Priority,
     /// Answer reads from a lease (thesis §6.4.1), without asking a quorum each time. Off by default: it rests on the
     /// clocks of other machines keeping `max_clock_drift_ppm`. With it on, a voter promises the leader not to vote
-    /// for anyone else for an election timeout; all nodes must be given the same choice and the same
-    /// `election_timeout`, and a change of either needs a restart of every node with the lease off in between.
+    /// for anyone else for an election timeout, and a leader relies on what a quorum promised: nodes may differ, and
+    /// it can be turned on or off one restart at a time, as a restarted node keeps what it may have promised before.
+    /// It does so for its present `election_timeout`: before that is made shorter, turn leases off everywhere.
     pub read_lease: Toggle,
     /// How much faster or slower than true time a clock may run, in millionths. Used by `read_lease` alone.
     pub max_clock_drift_ppm: u32,
@@ -103,7 +104,8 @@ pub struct Settings {
     pub max_inflight_bytes: u64,
     /// The most payload bytes a leader holds uncommitted before it refuses proposals as `Busy`.
     pub max_uncommitted_bytes: u64,
-    /// The most bytes a follower holds that its disk has not taken yet; appends beyond it are not taken.
+    /// The most bytes a node holds that its disk has not taken yet: a follower takes no appends beyond it, a leader
+    /// refuses proposals as `Busy`.
     pub max_undurable_bytes: u64,
     /// The largest command, or membership, that may be proposed.
     pub max_command_bytes: u64,

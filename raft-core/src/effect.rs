@@ -23,9 +23,11 @@ pub enum Effect {
     Apply(Apply),
     /// Load the snapshot that counts into the machine, then step with the receipt. Part of the lane of `Apply`.
     Restore(Restore),
-    /// Read entries from the log's store, then step with them. At most one for each reader at a time.
+    /// Read entries from the log's store, then step with them. One for each reader at a time; what takes longer than
+    /// an election timeout is asked again, and the late answer refused.
     Fetch(Fetch),
-    /// Read some of a snapshot for a peer, then step with it. At most one for each peer at a time.
+    /// Read some of a snapshot for a peer, then step with it. One for each peer at a time; what takes longer than
+    /// an election timeout is asked again, and the late answer refused.
     ReadChunk(ReadChunk),
     /// Stage some of a snapshot that arrives, then step with the receipt. There is at most one of this or of
     /// `FetchSnapshot` at a time.
@@ -117,7 +119,8 @@ pub enum Event {
         /// Who shall lead.
         to: NodeId,
     },
-    /// A transfer of leadership was given up.
+    /// A transfer of leadership ended without this node handing over: it took too long, the target is no voter any
+    /// more, or somebody else leads.
     TransferAborted {
         /// Who was to lead.
         to: NodeId,

@@ -110,7 +110,7 @@ impl Origins {
         let now = now.min(Instant::LAST);
         let life = Life { node: config.id, incarnation, started: now };
         // A life before may have promised its vote to a leader who still relies on it (thesis §6.4.1).
-        let may_have_promised = config.read_lease.is_on() && self.hard_state.term > Term::ZERO;
+        let may_have_promised = self.hard_state.term > Term::ZERO;
         let promised = if may_have_promised { config.election_timeout } else { Ticks(0) };
         let mut replica = Replica {
             now,

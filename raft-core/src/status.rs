@@ -72,7 +72,7 @@ pub struct Status {
     pub withheld_messages: u64,
     /// Requests that have not been answered.
     pub pending_requests: u64,
-    /// Bytes of the log that are not committed yet.
+    /// Bytes of entries in memory that are not committed yet.
     pub uncommitted_bytes: u64,
     /// Bytes of the log that are in memory.
     pub cached_bytes: u64,

@@ -247,9 +247,11 @@ fn one_that_cannot_win_does_not_keep_others_from_it() {
     cluster.crash(N1);
     cluster.restart(N1);
     cluster.heal();
+    cluster.wait(E);
     let deadline = cluster.node(N1).deadline();
+    let step = Ticks(deadline.since(cluster.now).0 / 10);
     for term in 2..9 {
-        cluster.wait(Ticks(E.0 / 10));
+        cluster.wait(step);
         cluster.receive(message(N2, N1, term, vote_request(at(1, 1))));
         assert!(!is_granted(&cluster.take(N1, N2, "VoteReply")));
         assert!(cluster.node(N1).deadline() <= deadline);

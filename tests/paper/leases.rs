@@ -197,20 +197,24 @@ fn a_requested_campaign_does_not_break_a_promise() {
     }
 }
 
-/// Fine point 8: a voter that restarts may have promised; it votes for nobody for as long as a promise lasts.
+/// Fine point 8: a voter that restarts may have promised, also if it is told to promise nothing from now on; it
+/// votes for nobody for as long as a promise lasts.
 #[test]
 fn fine_point_8_a_restarted_voter_keeps_a_promise_it_may_have_given() {
-    let mut cluster = with_lease();
-    cluster.crash(N2);
-    cluster.restart(N2);
-    cluster.wait(Ticks(E.0 - 1));
-    cluster.receive(message(N3, N2, 7, vote_request(at(1, 9))));
-    assert_eq!((cluster.node(N2).vote(), cluster.term(N2)), (Some(N1), 1));
-    cluster.campaign(N2);
-    assert_eq!(cluster.role(N2), Role::Follower);
-    cluster.wait(Ticks(1));
-    cluster.receive(message(N3, N2, 7, vote_request(at(1, 9))));
-    assert_eq!(cluster.node(N2).vote(), Some(N3));
+    for read_lease in [Toggle::On, Toggle::Off] {
+        let mut cluster = with_lease();
+        cluster.crash(N2);
+        cluster.host(N2).settings.read_lease = read_lease;
+        cluster.restart(N2);
+        cluster.wait(Ticks(E.0 - 1));
+        cluster.receive(message(N3, N2, 7, vote_request(at(1, 9))));
+        assert_eq!((cluster.node(N2).vote(), cluster.term(N2)), (Some(N1), 1));
+        cluster.campaign(N2);
+        assert_eq!(cluster.role(N2), Role::Follower);
+        cluster.wait(Ticks(1));
+        cluster.receive(message(N3, N2, 7, vote_request(at(1, 9))));
+        assert_eq!(cluster.node(N2).vote(), Some(N3));
+    }
     // A founder that never was in a term has promised nothing.
     let mut cluster = Cluster::with(3, leased());
     cluster.receive(message(N3, N2, 1, vote_request(at(0, 0))));

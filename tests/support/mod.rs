@@ -189,6 +189,10 @@ impl Cluster {
             cluster.hosts.insert(id, host);
             cluster.restart(id);
         }
+        if logs.iter().any(|terms| !terms.is_empty()) {
+            // They were there before, and vote for nobody until what they may have promised is over.
+            cluster.now = cluster.now.after(settings.election_timeout);
+        }
         cluster
     }
 
