@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::campaign::catch;
 use crate::raft::{Output, Raft};
-use crate::timeline::{NodeState, Row, Timeline, changes, message, protocol};
+use crate::timeline::{NodeState, Row, Timeline, changes, errand, message, protocol};
 
 /// A recorded life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,7 +264,7 @@ fn asked(output: &Output<Node>) -> Option<String> {
         Output::Restore(restore) => {
             format!("restores its machine to {}", restore.snapshot().position)
         }
-        Output::Chore(chore) => format!("asks its driver: {:?}", Node::task(chore)),
+        Output::Chore(chore) => format!("asks its driver to {}", errand(Node::task(chore))),
         Output::Reply(reply) => format!("answers {:?}: {:?}", reply.request, reply.outcome),
         Output::Event(event) => return protocol(*event),
     })

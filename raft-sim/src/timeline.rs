@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::violation::Violation;
 
 pub use recorder::Recorder;
-pub(crate) use recorder::{changes, message, protocol};
+pub(crate) use recorder::{changes, errand, message, protocol};
 pub use render::View;
 pub(crate) use words::{grouped, put, seconds};
 

@@ -17,6 +17,8 @@ use super::network::{Rare, Span};
 use super::node::{LONGEST, RATES, TRUE_RATE};
 use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
 
+/// The least `max_command_bytes` where clients have sessions, whose commands are a little longer.
+const LEAST_SESSION_COMMAND: u64 = 128;
 /// Where nearly all messages are lost, nothing happens until everything is healed.
 const MOST_LOSS: u64 = 900_000;
 /// The most election timeouts that a message usually takes. What may take longer is `network.slow`.
@@ -153,6 +155,11 @@ impl Plan {
         at_least("workload.patience.max", load.patience.max.0, election / 2, why)?;
         let why = "which is heal_at, or clients ask for nothing before everything is healed";
         at_most("workload.think.min", load.think.min.0, self.heal_at.0, why)?;
+        if load.sessions > 0 {
+            let why = "with workload.sessions, or no command of a session is taken";
+            let (field, found) = ("settings.max_command_bytes", self.settings.max_command_bytes);
+            at_least(field, found, LEAST_SESSION_COMMAND, why)?;
+        }
         share("workload.follow_per_million", load.follow_per_million)?;
         share("workload.stay_per_million", load.stay_per_million)
     }

@@ -5,13 +5,13 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use raft_core::{Event, Instant, NodeId, Outcome, StepDown, Write};
+use raft_core::{Event, Instant, NodeId, Outcome, Request, StepDown, Write};
 
 use super::words::seconds;
 use super::{NodeState, Row, Standing, Timeline};
 use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::raft::{Claim, Facts, View};
+use crate::raft::{Answer, Claim, Facts, Task, View};
 use crate::served::describe;
 use crate::world::{Loss, Started, Trace, TraceEvent};
 
@@ -175,7 +175,7 @@ fn described<M: Machine>(
         TraceEvent::GaveUp { op, node } => {
             (vec![node], format!("the client of {op} no longer waits for {node}"))
         }
-        other => faults(other)?,
+        other => driver(other).or_else(|| faults(other))?,
     };
     Some(row)
 }
@@ -210,6 +210,83 @@ fn network(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
         _ => return None,
     };
     Some((vec![facts.from, facts.to], text))
+}
+
+/// What operators ask for, and what drivers do beside.
+fn driver(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
+    let (node, text) = match event {
+        TraceEvent::Ordered { node, request } => {
+            (node, format!("the operator asks {node}: {}", wish(request)))
+        }
+        TraceEvent::Urged { node, suppressed: None } => {
+            (node, format!("the operator tells {node} to stand for election"))
+        }
+        TraceEvent::Urged { node, suppressed: Some(span) } => (
+            node,
+            format!("the operator tells {node} not to stand for {} s", seconds(Instant(span.0))),
+        ),
+        TraceEvent::OrderAnswered { node, outcome } => {
+            (node, format!("{node} answers the operator: {}", answer(outcome)))
+        }
+        TraceEvent::Tasked { node, task } => {
+            (node, format!("{node} asks its driver to {}", errand(task)))
+        }
+        TraceEvent::TaskDone { node, answer } => {
+            (node, format!("{node}'s driver {}", done(answer)))
+        }
+        TraceEvent::SnapshotTaken { node, meta } => {
+            (node, format!("{node} has a snapshot at {}", meta.position))
+        }
+        TraceEvent::Restored { node, meta } => {
+            (node, format!("{node}'s machine is restored to {}", meta.position))
+        }
+        _ => return None,
+    };
+    Some((vec![node], text))
+}
+
+fn wish(request: &Request) -> String {
+    let names =
+        |nodes: &[NodeId]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match request {
+        Request::ChangeMembership { to, .. } if to.learners().is_empty() => {
+            format!("voters {}", names(to.voters()))
+        }
+        Request::ChangeMembership { to, .. } => {
+            format!("voters {}, learners {}", names(to.voters()), names(to.learners()))
+        }
+        Request::Transfer { to, .. } => format!("hand over to {to}"),
+        Request::Propose { .. } | Request::Read { .. } => format!("{request:?}"),
+    }
+}
+
+/// What a driver is asked to do.
+pub(crate) fn errand(task: Task<'_>) -> String {
+    match task {
+        Task::Fetch { first, last, .. } => format!("read back {first} to {last}"),
+        Task::ReadChunk { position, offset, .. } => {
+            format!("read the snapshot at {position} from byte {offset}")
+        }
+        Task::WriteChunk { partial, offset, data } => format!(
+            "stage {} bytes at {offset} of the snapshot at {}",
+            data.len(),
+            partial.snapshot.position
+        ),
+        Task::FetchSnapshot { source, snapshot, .. } => {
+            format!("fetch the snapshot at {} that {source} names", snapshot.position)
+        }
+    }
+}
+
+fn done(answer: &Answer) -> String {
+    match answer {
+        Answer::Entries(entries) => format!("read back {} entries", entries.len()),
+        Answer::Chunk { total, data } => format!("read {} of {total} bytes", data.len()),
+        Answer::Located(_) => "named a place for the snapshot".to_owned(),
+        Answer::Staged => "staged it".to_owned(),
+        Answer::Found(meta) => format!("found the snapshot at {}", meta.position),
+        Answer::Failed => "FAILED".to_owned(),
+    }
 }
 
 fn faults(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {

@@ -11,7 +11,7 @@ use super::disk::Stored;
 use super::drive::Cause;
 use super::host::{Held, Series};
 use super::queue::Event;
-use super::trace::Trace;
+use super::trace::{Trace, TraceEvent};
 use super::{Checked, World, short};
 use crate::coverage::Situation;
 use crate::draw::{Domain, Draw};
@@ -41,6 +41,7 @@ enum What<R: Raft> {
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// A node asks its driver for something.
     pub(super) fn begin_chore(&mut self, node: usize, chore: R::Chore) {
+        self.tell(TraceEvent::Tasked { node: self.id(node), task: R::task(&chore) });
         self.begin(node, What::Asked(chore));
     }
 
@@ -85,6 +86,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             What::Taking { take, bytes } => {
                 let meta = R::takes(&take).clone();
                 self.checks.took(raft_core::Instant(self.now), self.hosts[node].id, &meta)?;
+                self.tell(TraceEvent::SnapshotTaken { node: self.id(node), meta: &meta });
                 self.hosts[node].image.store(Stored { meta, bytes });
                 if let Some(strike) = self.faults.strike(node, CrashPoint::Chore) {
                     return self.strike_down(node, strike);
@@ -95,6 +97,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             }
             What::Asked(chore) => {
                 let answer = self.carry_out_chore(node, stamp, R::task(&chore))?;
+                self.tell(TraceEvent::TaskDone { node: self.id(node), answer: &answer });
                 if let Some(strike) = self.faults.strike(node, CrashPoint::Chore) {
                     return self.strike_down(node, strike);
                 }

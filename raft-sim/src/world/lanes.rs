@@ -113,6 +113,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let stamp = self.hosts[node].number(Series::Batch);
         let latency =
             self.softened(self.plan.apply.latency).draw(&mut self.apply_draw(node, stamp));
+        if latency > self.plan.settings.heartbeat_interval.0 {
+            self.checks.note(Situation::SlowMachine);
+        }
         self.hosts[node].applying = Some(Applying { work, stamp });
         self.queue.push(self.now + latency, Event::Apply { node: short(node), stamp });
     }
@@ -192,6 +195,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         host.applied = meta.position.index;
         self.checks.machine_restored(Instant(self.now), id, meta, &host.machine)?;
         self.digest.add(meta.position.index.0 ^ 1 << 62);
+        self.tell(TraceEvent::Restored { node: id, meta });
         Ok(())
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use raft_core::{Instant, Membership, MembershipParts, NodeId, Outcome, Request, RequestId};
+use raft_core::{Instant, Membership, MembershipParts, NodeId, Outcome, Request, RequestId, Ticks};
 
 use super::drive::Cause;
 use super::host::Held;
 use super::queue::Event;
-use super::trace::Trace;
+use super::trace::{Trace, TraceEvent};
 use super::{Checked, World, short};
 use crate::history::OpId;
 use crate::machine::Machine;
@@ -30,17 +30,19 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 self.ask_leaders(&Wish::Members(to))
             }
             Action::Transfer { to } => self.ask_leaders(&Wish::Leader(to)),
-            Action::Campaign { node } => self.tell_node(node, || Input::Campaign),
-            Action::Suppress { node, lasts } => self.tell_node(node, || Input::Suppress(lasts)),
+            Action::Campaign { node } => self.tell_node(node, None),
+            Action::Suppress { node, lasts } => self.tell_node(node, Some(lasts)),
         }
     }
 
-    fn tell_node(&mut self, id: NodeId, input: impl Fn() -> Input<R>) -> Checked {
+    fn tell_node(&mut self, id: NodeId, suppressed: Option<Ticks>) -> Checked {
         let Some(node) = self.place(id) else { return Ok(()) };
         if !self.hosts[node].is_up() || self.hosts[node].is_paused() {
             return Ok(());
         }
-        self.step(node, input(), Cause::Request)
+        self.tell(TraceEvent::Urged { node: id, suppressed });
+        let input = suppressed.map_or(Input::Campaign, Input::Suppress);
+        self.step(node, input, Cause::Request)
     }
 
     fn ask_leaders(&mut self, wish: &Wish) -> Checked {
@@ -76,6 +78,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let at = Instant(self.now);
         self.checks.proposed(at, self.id(node))?;
         self.checks.ordered(op, self.id(node), &request);
+        self.tell(TraceEvent::Ordered { node: self.id(node), request: &request });
         self.step(node, Input::Request(request), Cause::Request)
     }
 
@@ -87,6 +90,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// The operator is answered.
     pub(super) fn wish_answered(&mut self, node: usize, op: OpId, outcome: &Outcome) -> Checked {
         self.digest.add(op.0 ^ 1 << 61);
+        self.tell(TraceEvent::OrderAnswered { node: self.id(node), outcome: *outcome });
         self.checks.order_answered(Instant(self.now), op, self.id(node), outcome)
     }
 

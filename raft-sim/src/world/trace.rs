@@ -4,11 +4,14 @@
 //! it, and the calls disappear.
 
 use bytes::Bytes;
-use raft_core::{Event, Instant, LogIndex, LogPosition, NodeId, Outcome, Term, Write};
+use raft_core::{
+    Event, Instant, LogIndex, LogPosition, NodeId, Outcome, Request, SnapshotMeta, Term, Ticks,
+    Write,
+};
 
 use crate::history::OpId;
 use crate::plan::{CrashPoint, Fault};
-use crate::raft::{Facts, View};
+use crate::raft::{Answer, Facts, Task, View};
 use crate::violation::Violation;
 
 /// Is told what happens in a run, in order of simulated time.
@@ -228,6 +231,55 @@ pub enum TraceEvent<'a> {
         node: NodeId,
         /// The term.
         term: Term,
+    },
+    /// The operator asked a node for something.
+    Ordered {
+        /// The node.
+        node: NodeId,
+        /// What.
+        request: &'a Request,
+    },
+    /// The operator told a node to stand for election, or for how long not to.
+    Urged {
+        /// The node.
+        node: NodeId,
+        /// For how long it is not to stand; nothing if it is to stand now.
+        suppressed: Option<Ticks>,
+    },
+    /// The operator was answered.
+    OrderAnswered {
+        /// The node.
+        node: NodeId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// A node's driver has something to do beside.
+    Tasked {
+        /// The node.
+        node: NodeId,
+        /// What.
+        task: Task<'a>,
+    },
+    /// It has done it, or could not; the node learns that next.
+    TaskDone {
+        /// The node.
+        node: NodeId,
+        /// What came of it.
+        answer: &'a Answer,
+    },
+    /// A snapshot of a node's machine was taken and is on its disk.
+    SnapshotTaken {
+        /// The node.
+        node: NodeId,
+        /// What it stands for.
+        meta: &'a SnapshotMeta,
+    },
+    /// A node's machine was restored from a snapshot.
+    Restored {
+        /// The node.
+        node: NodeId,
+        /// What it stands for.
+        meta: &'a SnapshotMeta,
     },
     /// A check failed; the run ends here.
     Violated {

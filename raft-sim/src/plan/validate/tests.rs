@@ -165,6 +165,9 @@ fn clients_ask_and_wait_for_answers() {
         plan.workload.think = Span::exactly(20_000_000);
         plan.heal_at = Instant(19_999_999);
     });
+    refused("settings.max_command_bytes", &["127", "at least 128", "workload.sessions"], |plan| {
+        (plan.workload.sessions, plan.settings.max_command_bytes) = (2, 127);
+    });
     refused("workload.follow_per_million", &["1000001"], |plan| {
         plan.workload.follow_per_million = 1_000_001;
     });
@@ -210,6 +213,9 @@ fn faults_are_in_order_and_of_this_cluster() {
 #[test]
 fn static_cuts_leave_a_cluster_that_can_work() {
     let off = ["is off", "it must be on"];
+    let lose = Fault::LoseDisk { target: Target::Leader, down: Ticks(1) };
+    let whole = ["static_cut", "clusters that are whole"];
+    refused("faults[0].fault.lose-disk", &whole, with(lose));
     refused("settings.pre_vote", &off, |plan| plan.settings.pre_vote = Toggle::Off);
     refused("settings.check_quorum", &off, |plan| plan.settings.check_quorum = Toggle::Off);
     refused("settings.stickiness", &off, |plan| plan.settings.stickiness = Toggle::Off);
