@@ -60,11 +60,11 @@ fn a_recorded_life_replays_to_an_equal_node() {
                 start: host.start.0.clone(),
                 now: host.start.1,
             };
-            let mut lines = vec![RecordedLine::Started(Box::new(started))];
-            lines.extend(given.map(RecordedLine::Step));
-            lines.push(RecordedLine::Status(Box::new(original.status())));
+            let mut recorded = vec![RecordedLine::Started(Box::new(started))];
+            recorded.extend(given.map(RecordedLine::Step));
+            recorded.push(RecordedLine::Status(Box::new(original.status())));
             let text = |line| serde_json::to_string(line).expect("plain data") + "\n";
-            let text: String = lines.iter().map(text).collect();
+            let text: String = recorded.iter().map(text).collect();
             let recording = Recording::read(&text).expect("what was written can be read");
             let replayed = recording.replay(None).expect("it began like this");
             assert_eq!((replayed.ending, replayed.compared), (Ending::Same, 1), "seed {seed}");

@@ -151,7 +151,7 @@ impl Recording {
         let node = self.started.begin()?;
         let timeline = Timeline { nodes: vec![node.id()], rows: Vec::new() };
         let mut replayed = Replayed { timeline, node, steps: 0, compared: 0, ending: Ending::Same };
-        replayed.row(self.started.now, "starts".to_owned());
+        replayed.row(self.started.now, "starts");
         for (line, what) in &self.lines {
             replayed.ending = match what {
                 RecordedLine::Step(step) if until.is_some_and(|until| step.now > until) => break,
@@ -168,7 +168,7 @@ impl Recording {
 }
 
 impl Replayed {
-    fn row(&mut self, at: Instant, what: String) {
+    fn row(&mut self, at: Instant, what: &str) {
         let id = self.node.id();
         let state = Some(NodeState::of(&self.node.view()));
         self.timeline.rows.push(Row { at, nodes: vec![id], text: format!("{id} {what}"), state });
@@ -177,7 +177,7 @@ impl Replayed {
     fn step(&mut self, line: u64, step: &RecordedStep) -> Ending {
         let before = self.node.view();
         let mut effects = Effects::new();
-        self.row(step.now, given(&step.input));
+        self.row(step.now, &given(&step.input));
         let node = &mut self.node;
         if let Err(panicked) = catch(|| step.replay(node, &mut effects)) {
             let what = format!("{} at {}", panicked.message, panicked.location);
@@ -185,11 +185,11 @@ impl Replayed {
         }
         self.steps += 1;
         if let Some(changes) = changes(&before, &self.node.view()) {
-            self.row(step.now, changes);
+            self.row(step.now, &changes);
         }
         while let Some(output) = <Node as Raft>::pop(&mut effects) {
             if let Some(asks) = asked(&output) {
-                self.row(step.now, asks);
+                self.row(step.now, &asks);
             }
         }
         match Node::invariants(&self.node) {

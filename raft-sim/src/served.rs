@@ -139,7 +139,9 @@ impl<M: Machine> Served<M> {
         bytes.extend_from_slice(&sessions);
         put(&mut bytes, table.ran.len() as u64);
         for (SessionId(LogPosition { term, index }), sequence) in &table.ran {
-            [term.0, index.0, sequence.0].into_iter().for_each(|number| put(&mut bytes, number));
+            for number in [term.0, index.0, sequence.0] {
+                put(&mut bytes, number);
+            }
         }
         bytes.extend_from_slice(&self.machine.snapshot());
         bytes.into()
@@ -211,7 +213,8 @@ fn encode(reply: &SessionReply) -> Bytes {
     match reply {
         SessionReply::Opened(SessionId(LogPosition { term, index })) => {
             bytes.push(OPENED);
-            [term.0, index.0].into_iter().for_each(|number| put(&mut bytes, number));
+            put(&mut bytes, term.0);
+            put(&mut bytes, index.0);
         }
         SessionReply::Done(output) => {
             bytes.push(DONE);

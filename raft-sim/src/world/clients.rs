@@ -34,7 +34,7 @@ pub(super) struct Client {
     node: usize,
     attempts: u32,
     /// What it asks for, until that is settled.
-    pub(super) asks: Option<Asked>,
+    pub(super) asks: Option<Wanted>,
     pub(super) session: Option<Session>,
     waiting: Option<Waiting>,
     /// When its patience is looked at next.
@@ -44,7 +44,7 @@ pub(super) struct Client {
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct Wanted {
     pub(super) bytes: Bytes,
     pub(super) purpose: Purpose,
 }
@@ -215,11 +215,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let patience = self.patience(number);
         let attempt = self.clients[number as usize].attempts;
         let op = operation(number, attempt);
-        let asked = self.clients[number as usize].asks.take();
-        let asked = asked.unwrap_or_else(|| self.next_request(number, attempt, op));
-        let command = asked.bytes.clone();
+        let wanted = self.clients[number as usize].asks.take();
+        let wanted = wanted.unwrap_or_else(|| self.next_request(number, attempt, op));
+        let command = wanted.bytes.clone();
         let client = &mut self.clients[number as usize];
-        client.asks = Some(asked.clone());
+        client.asks = Some(wanted.clone());
         client.waiting = Some(Waiting { op, until: self.now + patience });
         self.watch(number);
         let id = self.id(node);
@@ -232,17 +232,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[node].hold(event) == Held::Yes {
             return Ok(());
         }
-        self.propose(node, op, asked)
+        self.propose(node, op, wanted)
     }
 
-    fn propose(&mut self, node: usize, op: OpId, asked: Asked) -> Checked {
+    fn propose(&mut self, node: usize, op: OpId, wanted: Wanted) -> Checked {
         self.checks.proposed(Instant(self.now), self.id(node))?;
         let id = RequestId(op.0);
-        let request = if let Purpose::Read { .. } = asked.purpose {
+        let request = if let Purpose::Read { .. } = wanted.purpose {
             self.checks.reads(op);
             Request::Read { id }
         } else {
-            Request::Propose { id, command: asked.bytes }
+            Request::Propose { id, command: wanted.bytes }
         };
         self.step(node, Input::Request(request), Cause::Request)
     }
@@ -256,9 +256,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let op = operation(asker.into(), attempt);
         let client = &self.clients[usize::from(asker)];
         match (&client.waiting, &client.asks) {
-            (Some(waiting), Some(asked)) if waiting.op == op => {
-                let asked = asked.clone();
-                self.propose(node, op, asked)
+            (Some(waiting), Some(wanted)) if waiting.op == op => {
+                let wanted = wanted.clone();
+                self.propose(node, op, wanted)
             }
             _ => {
                 // It hung up: the request never reaches the node.

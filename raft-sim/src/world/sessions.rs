@@ -8,7 +8,7 @@ use raft_core::session::{Session, SessionRequest};
 use raft_core::{Instant, NodeId, Outcome};
 
 use super::World;
-use super::clients::{Asked, Choice, Client, Purpose};
+use super::clients::{Choice, Client, Purpose, Wanted};
 use super::trace::Trace;
 use crate::coverage::Situation;
 use crate::draw::{Domain, Draw};
@@ -33,7 +33,7 @@ pub(super) enum Settled {
 
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// What a client asks for next. `once` is the operation of the first attempt.
-    pub(super) fn next_request(&mut self, number: u32, attempt: u32, once: OpId) -> Asked {
+    pub(super) fn next_request(&mut self, number: u32, attempt: u32, once: OpId) -> Wanted {
         self.statistics.operations_begun += 1;
         let key = [number.into(), attempt.into()];
         let drawn = M::command(&mut Draw::new(self.plan.seed, Domain::Machine, &key));
@@ -44,22 +44,22 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             if has_sessions {
                 self.checks.invoked_once(Instant(self.now), once, number, &drawn);
             }
-            return Asked { bytes: drawn, purpose: Purpose::Read { once } };
+            return Wanted { bytes: drawn, purpose: Purpose::Read { once } };
         }
         if !has_sessions {
-            return Asked { bytes: drawn, purpose: Purpose::Command };
+            return Wanted { bytes: drawn, purpose: Purpose::Command };
         }
         let closes = self.choice(number, Choice::Close).chance(CLOSED);
         let Some(session) = &mut self.clients[number as usize].session else {
-            return Asked { bytes: SessionRequest::Open.encode(), purpose: Purpose::Open };
+            return Wanted { bytes: SessionRequest::Open.encode(), purpose: Purpose::Open };
         };
         if closes {
             let bytes = SessionRequest::Close { session: session.id() }.encode();
-            return Asked { bytes, purpose: Purpose::Close };
+            return Wanted { bytes, purpose: Purpose::Close };
         }
         let (sequence, bytes) = session.submit(&drawn).expect("one command is outstanding at most");
         self.checks.invoked_once(Instant(self.now), once, number, &drawn);
-        Asked { bytes, purpose: Purpose::Do { sequence, once } }
+        Wanted { bytes, purpose: Purpose::Do { sequence, once } }
     }
 
     /// The client will not hear what became of an attempt: with a session it sends the same again.
@@ -85,7 +85,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     ) -> Result<Settled, Violation> {
         let at = Instant(self.now);
         let client = &mut self.clients[number as usize];
-        let Some(Asked { purpose, .. }) = client.asks.take() else { return Ok(Settled::Yes) };
+        let Some(Wanted { purpose, .. }) = client.asks.take() else { return Ok(Settled::Yes) };
         let given = || output.map_or_else(|| Told::Wrong("nothing".to_owned()), told);
         match purpose {
             Purpose::Command => Ok(Settled::Yes),
