@@ -66,7 +66,7 @@ pub struct Restored {
 ///
 /// Do this, and nothing less: make certain that the lost nodes never come back (or give the survivors another
 /// [`ClusterId`](crate::ClusterId) first, so that nobody listens to them); stop every survivor; compare their logs and
-/// force the one whose last entry has the latest [`LogPosition`](crate::LogPosition), and only that one; restart
+/// force the one whose last entry has the latest [`LogPosition`], and only that one; restart
 /// the others as usual. Everything in the chosen log is then committed, what was not in it is gone.
 ///
 /// The membership is written by the node's first write. A crash before that leaves the disk as it was, but for a
