@@ -378,7 +378,9 @@ fn a_peer_from_before_the_snapshot() {
         partial: None,
     };
     let config = Settings::new(ClusterId(1), ME).validate().expect("the defaults are sound");
-    let mut node = Node::new(config, restored, NOW).expect("a sound disk");
+    // Long enough ago for what it may have promised before.
+    let started = Instant(NOW.0 - config.election_timeout.0);
+    let mut node = Node::new(config, restored, started).expect("a sound disk");
     let ballot = Ballot::Granted;
     step(&mut node, Input::Campaign);
     receive(&mut node, envelope(2, Message::PreVoteReply { campaign: Term(3), ballot }));

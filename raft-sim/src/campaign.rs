@@ -30,7 +30,9 @@ pub use summary::{
 };
 
 pub(crate) use panics::catch;
-pub(crate) use source::{Named, Source};
+#[cfg(feature = "command")]
+pub(crate) use source::Named;
+pub(crate) use source::Source;
 pub(crate) use wall::now;
 
 use pool::{Appetite, Ended, Work};
