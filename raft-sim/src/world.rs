@@ -24,7 +24,7 @@ mod queue;
 pub(crate) mod tests;
 mod trace;
 
-use raft_core::{Instant, Membership, NodeId};
+use raft_core::{Instant, Membership, NodeId, Term};
 
 use crate::check::{CheckLevel, Checks};
 use crate::coverage::Situation;
@@ -81,6 +81,8 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     statistics: Statistics,
     /// Who won the latest election.
     last_elected: Option<NodeId>,
+    /// The latest term that anybody has led.
+    last_led: Term,
     digest: Digest,
     violation: Option<Violation>,
 }
@@ -177,6 +179,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             founders,
             statistics: Statistics::default(),
             last_elected: None,
+            last_led: Term::ZERO,
             digest: Digest::default(),
             violation: None,
             hosts,

@@ -25,10 +25,10 @@ impl<M: Machine> Checks<M> {
         self.history.invoke(at, op, client, node, route, command);
     }
 
-    /// What a client asks of a node is asked as a read.
+    /// What a client asks of a node is asked as a read, and the node is stepped with it next.
     pub fn reads(&mut self, op: OpId) {
         if self.level == CheckLevel::Full {
-            self.history.reads(op);
+            self.history.reads(op, self.ghost.last_index());
         }
     }
 
@@ -88,7 +88,9 @@ impl<M: Machine> Checks<M> {
         Ok(())
     }
 
-    /// A read sees everything that was known done when it was asked, and reads a machine that has got there.
+    /// A read sees everything that was committed when it was asked, whoever knew, and reads a machine that has got
+    /// there. (That is more than clients can notice: a leader that is confirmed after the question, or holds a lease,
+    /// has committed whatever anyone has.)
     fn check_readable(
         &self,
         at: Instant,
@@ -102,7 +104,7 @@ impl<M: Machine> Checks<M> {
         let wrong = |witness| Err(Violation::new(Property::ClientOrder, at, &[node], witness));
         if index < floor {
             return wrong(format!(
-                "{node} let {op} read at {index}, but an operation before it was done at {floor}"
+                "{node} let {op} read at {index}, but when it asked, everything up to {floor} was committed"
             ));
         }
         if index > machine || output.is_none() {

@@ -13,6 +13,7 @@ use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
 use crate::plan::CrashPoint;
 use crate::raft::{Claim, Facts, Input, Output, Raft, View};
+use crate::violation::{Property, Violation};
 
 /// Why a node takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.checks.stepped(Instant(self.now), host.id, raft)?;
         if before != after {
             self.changed(node, before, after);
+        }
+        if after.role == Role::Leader {
+            self.check_leases(node, &before, &after)?;
         }
         if self.faults.threatens(node) {
             self.carry_out_under_threat(node, cause, before)?;
@@ -84,6 +88,33 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.tell(TraceEvent::Elected { node: id, term: after.term });
         }
         self.tell(TraceEvent::Changed { node: id, before, after });
+    }
+
+    /// Who leads a term while another leads a later one has no lease: looked at when somebody is elected, and at each
+    /// step of a leader that is not the latest.
+    fn check_leases(&mut self, node: usize, before: &View, after: &View) -> Checked {
+        if has_won(before, after) && after.term > self.last_led {
+            self.last_led = after.term;
+            return (0..self.hosts.len())
+                .filter(|other| *other != node)
+                .try_for_each(|other| self.check_lease(other));
+        }
+        if after.term < self.last_led { self.check_lease(node) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn check_lease(&self, node: usize) -> Checked {
+        let host = &self.hosts[node];
+        let lease = host.raft.as_ref().filter(|_| host.leads()).and_then(R::lease_until);
+        let left = lease.map_or(0, |until| until.since(host.local(self.now)).0);
+        if left == 0 {
+            return Ok(());
+        }
+        let witness = format!(
+            "{}, leader of {}, has a lease for {left} more ticks of its clock, but {} is led already",
+            host.id, host.view.term, self.last_led
+        );
+        Err(Violation::new(Property::ExclusiveLease, Instant(self.now), &[host.id], witness))
     }
 
     fn carry_out(&mut self, node: usize, output: Output<R>, leaves: u64) -> Checked {

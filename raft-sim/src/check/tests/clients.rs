@@ -96,6 +96,19 @@ fn answers_out_of_order_fire() {
     fires(answer(&mut scene, 2, done(2), Some("ok")), Property::ClientOrder);
 }
 
+/// Goal: a read sees what was committed when it was asked, told to a client or not.
+#[test]
+fn a_read_that_is_behind_fires() {
+    let read = |index| {
+        let mut scene = applied();
+        invoke(&mut scene, 1, &Command::Get { key: 0 }.encode());
+        scene.checks.reads(OpId(1));
+        answer(&mut scene, 1, Outcome::Readable { index: LogIndex(index) }, Some("b"))
+    };
+    assert_eq!(read(3), Ok(()));
+    fires(read(2), Property::ClientOrder);
+}
+
 /// Goal: what is done was done by the machine of the node that says so, and comes with its output.
 #[test]
 fn what_is_not_applied_is_not_done() {

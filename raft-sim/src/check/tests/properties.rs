@@ -4,6 +4,7 @@
 //! is shown by the run of a broken node or machine.
 
 use super::clients::{Fragile, answer, applied, done, invoke, read_a_stale_value};
+use super::memberships::a_change_on_top_of_another;
 use super::safety::{non_voter_stands, without_the_third};
 use super::*;
 use crate::check::SEARCH_BUDGET;
@@ -38,6 +39,8 @@ fn violation_of(property: Property) -> Violation {
         Property::NeedlessTruncation => a_follower_that_removes(),
         Property::ConfigurationFollowsLog => Scene::settled().append(3, 3, &[without_the_third()]),
         Property::NonVoterCampaign => non_voter_stands(),
+        Property::OneChangeAtATime => a_change_on_top_of_another(),
+        Property::ExclusiveLease => Err(broken::lease_not_exclusive()),
         Property::DigestsAgree => machines_that_differ(),
         Property::BoundedMemory => an_endless_stream(),
         Property::WriteLane => two_writes(),
