@@ -95,6 +95,8 @@ struct Flight<R: Raft> {
     /// When it leaves, and in which life of its sender: a crash before that loses it.
     leaves: u64,
     life: u32,
+    /// As of when its sender had heard from its receiver.
+    echo: Instant,
     edition: Edition,
 }
 

@@ -61,6 +61,9 @@ impl<M: Machine> Checks<M> {
             }
             Outcome::Readable { index } if manner == Manner::Read => {
                 self.check_readable(at, op, place, *index, floor, output)?;
+                if route == Route::Leader {
+                    self.check_confirmed(at, op, place, *index, invoked)?;
+                }
                 self.note_read(at, place, route, invoked);
             }
             Outcome::Refused { refusal: Refusal::LeadershipLost, .. } => {
@@ -68,8 +71,10 @@ impl<M: Machine> Checks<M> {
             }
             Outcome::Refused { refusal, .. } => {
                 self.coverage.note(Situation::ProposalRefused);
-                if *refusal == Refusal::Busy {
-                    self.coverage.note(Situation::ProposalBusy);
+                match refusal {
+                    Refusal::Busy => self.note(Situation::ProposalBusy),
+                    Refusal::Transferring => self.check_transfer(at, place)?,
+                    _ => {}
                 }
             }
             Outcome::Lost { position } => {
@@ -113,6 +118,35 @@ impl<M: Machine> Checks<M> {
             ));
         }
         Ok(())
+    }
+
+    /// A leader lets a read pass that it was asked for at `asked`. With leases on, it need not ask anybody; after a
+    /// change of members nobody can tell which of them it had to ask.
+    fn check_confirmed(
+        &self,
+        at: Instant,
+        op: OpId,
+        place: usize,
+        index: LogIndex,
+        asked: Instant,
+    ) -> Result<(), Violation> {
+        let watched = &self.nodes[place];
+        let has_changed = watched.log.membership().is_some_and(|(since, _)| *since > index);
+        if watched.view.role != Role::Leader || self.settings.read_lease.is_on() || has_changed {
+            return Ok(());
+        }
+        let followed = |node: NodeId| match self.place_of(node) {
+            Some(peer) if peer != place => self.echoes.followed(place, peer) >= asked,
+            _ => true,
+        };
+        if watched.membership(&self.initial).reached_by_quorum(followed) == Some(true) {
+            return Ok(());
+        }
+        let id = watched.id;
+        let witness = format!(
+            "{id} let {op} read at {index}, but no quorum has answered anything that it sent after {asked}, when it was asked"
+        );
+        Err(Violation::new(Property::ReadConfirmed, at, &[id], witness))
     }
 
     fn note_read(&mut self, at: Instant, place: usize, route: Route, invoked: Instant) {

@@ -229,6 +229,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let life = self.hosts[node].life();
         let sent = self.now;
+        let echo = self.checks.echo(&facts);
         if self.plan.network.malformed_per_million > 0 {
             self.send_malformed(node, to, &message, leaves);
         }
@@ -237,7 +238,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             Carriage::Once(arrives) => {
                 self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
                 let edition = Edition::First;
-                self.launch(arrives, Flight { message, facts, sent, leaves, life, edition });
+                let flight = Flight { message, facts, sent, leaves, life, echo, edition };
+                self.launch(arrives, flight);
             }
             Carriage::Twice(arrives, again) => {
                 self.statistics.duplicated += 1;
@@ -249,10 +251,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                     sent,
                     leaves,
                     life,
+                    echo,
                     edition: Edition::First,
                 };
                 let repeated =
-                    Flight { message, facts, sent, leaves, life, edition: Edition::Repeated };
+                    Flight { message, facts, sent, leaves, life, echo, edition: Edition::Repeated };
                 self.launch(arrives, first);
                 self.launch(again, repeated);
             }
@@ -274,7 +277,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let life = self.hosts[node].life();
             let arrives = leaves + self.plan.network.delay.draw(&mut draw.fork(1));
             let edition = Edition::Malformed;
-            self.launch(arrives, Flight { message, facts, sent: self.now, leaves, life, edition });
+            let (sent, echo) = (self.now, Instant(0));
+            let flight = Flight { message, facts, sent, leaves, life, echo, edition };
+            self.launch(arrives, flight);
         }
     }
 
@@ -294,7 +299,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
             return Ok(());
         }
-        let Flight { message, facts, sent, leaves, life, edition } = self.flights.take(number);
+        let Flight { message, facts, sent, leaves, life, echo, edition } =
+            self.flights.take(number);
         let from = self.place(facts.from);
         // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
         let has_left = from.is_none_or(|from| self.hosts[from].has_sent(life, leaves));
@@ -321,6 +327,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.checks.note(Situation::DuplicateDelivered);
         }
         self.digest_arrival(&facts);
+        self.checks.arrives(&facts, Instant(sent), echo);
         self.checks.delivered(Instant(self.now), &facts)?;
         self.tell(TraceEvent::Delivered { facts, sent: Instant(sent) });
         self.step(to, Input::Receive(message), Cause::Arrival)

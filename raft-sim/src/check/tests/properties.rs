@@ -3,9 +3,12 @@
 //! What single calls show is shown by a hand-made scene, as in the files beside this one. What only a whole run shows
 //! is shown by the run of a broken node or machine.
 
-use super::clients::{Fragile, answer, applied, done, invoke, read_a_stale_value};
+use super::clients::{
+    Fragile, a_read_that_nobody_confirms, answer, applied, done, invoke, read_a_stale_value,
+};
 use super::memberships::a_change_on_top_of_another;
 use super::safety::{non_voter_stands, without_the_third};
+use super::traffic::a_transfer_without_end;
 use super::*;
 use crate::check::SEARCH_BUDGET;
 use crate::plan::{Plan, Profile};
@@ -40,6 +43,8 @@ fn violation_of(property: Property) -> Violation {
         Property::ConfigurationFollowsLog => Scene::settled().append(3, 3, &[without_the_third()]),
         Property::NonVoterCampaign => non_voter_stands(),
         Property::OneChangeAtATime => a_change_on_top_of_another(),
+        Property::TransferEnds => a_transfer_without_end(),
+        Property::ReadConfirmed => a_read_that_nobody_confirms(),
         Property::ExclusiveLease => Err(broken::lease_not_exclusive()),
         Property::DigestsAgree => machines_that_differ(),
         Property::BoundedMemory => an_endless_stream(),
