@@ -15,6 +15,7 @@ mod clients;
 mod commit;
 mod contact;
 mod disk;
+mod echoes;
 mod elections;
 mod ghost;
 mod leader;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 use raft_core::{Event, Instant, LogPosition, Membership, NodeId, Role, Settings, StepDown};
 
+use self::echoes::Echoes;
 use self::elections::{Elections, KnownEntries};
 use self::ghost::Ghost;
 use self::node::{Power, Watched};
@@ -72,6 +74,7 @@ pub struct Checks<M> {
     nodes: Vec<Watched>,
     /// What each node has under way to each other: `from * nodes + to`.
     windows: Vec<Window>,
+    echoes: Echoes,
     ghost: Ghost,
     elections: Elections,
     entries: KnownEntries,
@@ -114,6 +117,7 @@ impl<M: Machine> Checks<M> {
             level,
             nodes: nodes.iter().map(|settings| Watched::new(*settings, nodes.len())).collect(),
             windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
+            echoes: Echoes::new(nodes.len()),
             ghost: Ghost::new(initial.clone()),
             initial,
             elections: Elections::default(),
@@ -255,7 +259,7 @@ impl<M: Machine> Checks<M> {
     }
 
     /// A node said what happened inside it.
-    pub fn event(&mut self, _at: Instant, _node: NodeId, event: &Event) {
+    pub fn event(&mut self, _at: Instant, node: NodeId, event: &Event) {
         if let Event::SteppedDown { reason, .. } = event {
             match reason {
                 StepDown::QuorumUnheard => self.note(Situation::CheckQuorumDeposition),
@@ -273,6 +277,11 @@ impl<M: Machine> Checks<M> {
                 }
             }
             Event::Compacted { .. } => self.note(Situation::LogCompacted),
+            Event::TransferStarted { .. } => {
+                if let Some(place) = self.place_of(node) {
+                    self.nodes[place].contact.hand_over();
+                }
+            }
             _ => {}
         }
     }

@@ -103,6 +103,10 @@ impl Raft for Node {
         self.max_inflight()
     }
 
+    fn lease_until(&self) -> Option<Instant> {
+        self.status().lease_until
+    }
+
     fn twin(&self) -> Option<Self> {
         Some(self.clone())
     }

@@ -76,7 +76,7 @@ situations! {
     LateRestart, "late-restart", 70_000, "A node was down for more than three election timeouts.";
     NodePaused, "node-paused", 70_000, "A node was paused and went on later.";
     ClocksDiffered, "clocks-differed", 120_000, "Clocks ran at different rates.";
-    SlowMachine, "slow-machine", 50_000, "A machine took longer than a heartbeat interval for its entries.";
+    SlowMachine, "slow-machine", 10_000, "A machine took longer than a heartbeat interval for its entries.";
     SlowDisk, "slow-disk", 150_000, "A disk took longer than a heartbeat interval for a write.";
     PartitionHealed, "partition-healed", 250_000, "A partition came and was healed.";
     OneWayCutProgress, "one-way-cut-progress", 40_000, "The cluster committed while one direction between two nodes was cut.";

@@ -224,10 +224,13 @@ impl History {
         Some(&self.operations[*place].command)
     }
 
-    /// An operation that was invoked just now is asked as a read.
-    pub fn reads(&mut self, id: OpId) {
+    /// An operation that was invoked is now asked as a read, of a cluster that has committed everything up to
+    /// `committed`.
+    pub fn reads(&mut self, id: OpId, committed: LogIndex) {
         if let Some((_, place)) = self.waiting.iter().rfind(|(waiting, _)| *waiting == id) {
-            self.operations[*place].manner = Manner::Read;
+            let operation = &mut self.operations[*place];
+            operation.manner = Manner::Read;
+            operation.floor = operation.floor.max(committed);
         }
     }
 

@@ -73,6 +73,12 @@ pub trait Raft: Sized {
     /// `(messages, bytes)`; zeros elsewhere.
     fn inflight(&self) -> (u64, u64);
 
+    /// Until when, by its own clock, a leader may answer reads from a lease. `None` without one, and for an adapter
+    /// that does not know: then nobody checks that leases are exclusive.
+    fn lease_until(&self) -> Option<Instant> {
+        None
+    }
+
     /// A copy of the node, on which a step can be tried. `None` if the adapter can make none: then nobody
     /// checks what a rejected message leaves behind.
     fn twin(&self) -> Option<Self> {

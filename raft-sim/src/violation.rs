@@ -66,6 +66,14 @@ properties! {
         "The membership in force is the last one in the log, committed or not (thesis §4.1).";
     NonVoterCampaign, "non-voter-campaign",
         "Only a voter of the latest membership, or of the one before while that is uncommitted, stands for election (thesis §4.2.2).";
+    OneChangeAtATime, "one-change-at-a-time",
+        "A leader changes the membership step by step: the one before is committed, an entry of its own term is, and majorities overlap (thesis §4.1, §4.3; Ongaro, raft-dev, July 2015).";
+    ExclusiveLease, "exclusive-lease",
+        "While a leader may answer reads from its lease, nobody leads a later term (thesis §6.4.1).";
+    TransferEnds, "transfer-ends",
+        "A transfer of leadership ends within about an election timeout, whatever becomes of its target, and proposals are taken again (thesis §3.10).";
+    ReadConfirmed, "read-confirmed",
+        "A leader without a lease lets a read pass when a quorum has answered something that it sent after it was asked (thesis §6.4).";
     DigestsAgree, "digests-agree",
         "State machines that have applied the same entries are in the same state and gave the same outputs, and a snapshot restores the state (paper §2, §7).";
     BoundedMemory, "bounded-memory",

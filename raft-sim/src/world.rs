@@ -26,7 +26,7 @@ mod sessions;
 pub(crate) mod tests;
 mod trace;
 
-use raft_core::{Instant, Membership, NodeId};
+use raft_core::{Instant, Membership, NodeId, Term};
 
 use crate::check::{CheckLevel, Checks};
 use crate::coverage::Situation;
@@ -84,6 +84,8 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     statistics: Statistics,
     /// Who won the latest election.
     last_elected: Option<NodeId>,
+    /// The latest term that anybody has led.
+    last_led: Term,
     digest: Digest,
     violation: Option<Violation>,
 }
@@ -96,6 +98,8 @@ struct Flight<R: Raft> {
     /// When it leaves, and in which life of its sender: a crash before that loses it.
     leaves: u64,
     life: u32,
+    /// As of when its sender had heard from its receiver.
+    echo: Instant,
     edition: Edition,
 }
 
@@ -182,6 +186,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             founders,
             statistics: Statistics::default(),
             last_elected: None,
+            last_led: Term::ZERO,
             digest: Digest::default(),
             violation: None,
             hosts,

@@ -50,10 +50,10 @@ impl<M: Machine> Checks<M> {
         }
     }
 
-    /// What a client asks of a node is asked as a read.
+    /// What a client asks of a node is asked as a read, and the node is stepped with it next.
     pub fn reads(&mut self, op: OpId) {
         if self.level == CheckLevel::Full {
-            self.history.reads(op);
+            self.history.reads(op, self.ghost.last_index());
         }
     }
 
@@ -86,6 +86,9 @@ impl<M: Machine> Checks<M> {
             }
             Outcome::Readable { index } if manner == Manner::Read => {
                 self.check_readable(at, op, place, *index, floor, output)?;
+                if route == Route::Leader {
+                    self.check_confirmed(at, op, place, *index, invoked)?;
+                }
                 self.note_read(at, place, route, invoked);
             }
             Outcome::Refused { refusal: Refusal::LeadershipLost, .. } => {
@@ -93,8 +96,10 @@ impl<M: Machine> Checks<M> {
             }
             Outcome::Refused { refusal, .. } => {
                 self.coverage.note(Situation::ProposalRefused);
-                if *refusal == Refusal::Busy {
-                    self.coverage.note(Situation::ProposalBusy);
+                match refusal {
+                    Refusal::Busy => self.note(Situation::ProposalBusy),
+                    Refusal::Transferring => self.check_transfer(at, place)?,
+                    _ => {}
                 }
             }
             Outcome::Lost { position } => {
@@ -113,7 +118,9 @@ impl<M: Machine> Checks<M> {
         Ok(())
     }
 
-    /// A read sees everything that was known done when it was asked, and reads a machine that has got there.
+    /// A read sees everything that was committed when it was asked, whoever knew, and reads a machine that has got
+    /// there. (That is more than clients can notice: a leader that is confirmed after the question, or holds a lease,
+    /// has committed whatever anyone has.)
     fn check_readable(
         &self,
         at: Instant,
@@ -127,7 +134,7 @@ impl<M: Machine> Checks<M> {
         let wrong = |witness| Err(Violation::new(Property::ClientOrder, at, &[node], witness));
         if index < floor {
             return wrong(format!(
-                "{node} let {op} read at {index}, but an operation before it was done at {floor}"
+                "{node} let {op} read at {index}, but when it asked, everything up to {floor} was committed"
             ));
         }
         if index > machine || output.is_none() {
@@ -136,6 +143,35 @@ impl<M: Machine> Checks<M> {
             ));
         }
         Ok(())
+    }
+
+    /// A leader lets a read pass that it was asked for at `asked`. With leases on, it need not ask anybody; after a
+    /// change of members nobody can tell which of them it had to ask.
+    fn check_confirmed(
+        &self,
+        at: Instant,
+        op: OpId,
+        place: usize,
+        index: LogIndex,
+        asked: Instant,
+    ) -> Result<(), Violation> {
+        let watched = &self.nodes[place];
+        let has_changed = watched.log.membership().is_some_and(|(since, _)| *since > index);
+        if watched.view.role != Role::Leader || watched.settings.read_lease.is_on() || has_changed {
+            return Ok(());
+        }
+        let followed = |node: NodeId| match self.place_of(node) {
+            Some(peer) if peer != place => self.echoes.followed(place, peer) >= asked,
+            _ => true,
+        };
+        if watched.membership(&self.initial).reached_by_quorum(followed) == Some(true) {
+            return Ok(());
+        }
+        let id = watched.id;
+        let witness = format!(
+            "{id} let {op} read at {index}, but no quorum has answered anything that it sent after {asked}, when it was asked"
+        );
+        Err(Violation::new(Property::ReadConfirmed, at, &[id], witness))
     }
 
     fn note_read(&mut self, at: Instant, place: usize, route: Route, invoked: Instant) {

@@ -15,13 +15,22 @@ pub(crate) struct Contact {
     won: u64,
     /// When it was last judged, on the awake clock.
     judged: u64,
+    /// When the latest transfer of this leadership began, on the awake clock.
+    handing_over: Option<u64>,
     /// When each node was last heard from in this leadership, on the awake clock.
     heard: Vec<u64>,
 }
 
 impl Contact {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { awake: 0, stepped: Instant(0), won: 0, judged: 0, heard: vec![0; nodes] }
+        Self {
+            awake: 0,
+            stepped: Instant(0),
+            won: 0,
+            judged: 0,
+            handing_over: None,
+            heard: vec![0; nodes],
+        }
     }
 
     /// How long a leader may go unheard: two election timeouts by a clock a tenth too slow, and two
@@ -55,6 +64,22 @@ impl Contact {
         self.won = self.awake;
         self.judged = self.awake;
         self.heard.fill(0);
+    }
+
+    /// The node has just won: what it began in an earlier office is over.
+    pub(crate) fn enter_office(&mut self) {
+        self.handing_over = None;
+        self.win();
+    }
+
+    /// The leader begins to hand its office over.
+    pub(crate) fn hand_over(&mut self) {
+        self.handing_over = Some(self.awake);
+    }
+
+    /// How long ago the latest transfer of this leadership began, if there was one.
+    pub(crate) fn handing_over_for(&self) -> Option<Ticks> {
+        self.handing_over.map(|since| Ticks(self.awake - since))
     }
 
     /// How long ago the node at `place` was heard from, at most as long ago as the election was won;

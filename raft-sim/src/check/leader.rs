@@ -25,7 +25,7 @@ impl<M: Machine> Checks<M> {
             Role::Leader => {
                 self.claim_leadership(at, place, view.term)?;
                 self.check_completeness(at, place)?;
-                self.nodes[place].contact.win();
+                self.nodes[place].contact.enter_office();
                 self.nodes[place].largest_batch = 0;
                 let others = self.nodes.iter().filter(|other| other.id != id);
                 if others.filter(|other| other.leads() && other.view.term < view.term).count() > 0 {
@@ -139,6 +139,19 @@ impl<M: Machine> Checks<M> {
             "{id} still leads {term}, although no quorum was heard from for more than {limit} ticks"
         );
         Err(Violation::new(Property::StaleLeader, at, &[id], witness))
+    }
+
+    /// A leader refuses to take anything, because it hands its office over: it does so for a while only.
+    pub(super) fn check_transfer(&self, at: Instant, place: usize) -> Result<(), Violation> {
+        let Watched { id, settings, view, contact, .. } = &self.nodes[place];
+        let limit = Contact::limit(settings);
+        let lasts = contact.handing_over_for().filter(|_| view.role == Role::Leader);
+        let Some(lasts) = lasts.filter(|lasts| *lasts > limit) else { return Ok(()) };
+        let witness = format!(
+            "{id}, leader of {}, refuses proposals because of a transfer that began {lasts} ticks ago; {limit} are enough",
+            view.term
+        );
+        Err(Violation::new(Property::TransferEnds, at, &[*id], witness))
     }
 
     /// Up to where a quorum of the given membership holds the committed log on disk.

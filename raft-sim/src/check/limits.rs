@@ -15,7 +15,7 @@ use crate::violation::{Property, Violation};
 
 /// Who made the entries that a node's log gains in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Author {
+pub(super) enum Author {
     /// The node itself, as a leader.
     Itself,
     /// The leader that it follows.
@@ -25,7 +25,7 @@ enum Author {
 /// What the entries that a log gains in a step are judged by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Intake {
-    author: Author,
+    pub(super) author: Author,
     /// Up to here the log is on disk.
     on_disk: LogIndex,
 }

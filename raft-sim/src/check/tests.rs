@@ -4,6 +4,7 @@
 mod clients;
 mod disk;
 mod limits;
+mod memberships;
 mod properties;
 mod safety;
 mod traffic;
@@ -11,7 +12,7 @@ mod traffic;
 use bytes::Bytes;
 use raft_core::{
     Append, ClusterId, Entry, HardState, Incarnation, Instant, LogIndex, LogPosition, Membership,
-    NodeId, Payload, Role, Settings, SnapshotMeta, Term, Write,
+    MembershipParts, NodeId, Payload, Role, Settings, SnapshotMeta, Term, Write,
 };
 
 use super::{CheckLevel, Checks};

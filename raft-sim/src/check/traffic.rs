@@ -44,7 +44,8 @@ impl<M: Machine> Checks<M> {
                 self.check_batch(at, place, facts, Batch { previous, entries, bytes })
             }
             Claim::Snapshot { position, .. } => {
-                self.check_leader_says(at, place, facts.term, position.index)
+                self.check_leader_says(at, place, facts.term, position.index)?;
+                self.check_part(at, place, facts)
             }
             Claim::Heartbeat { commit } => self.check_leader_says(at, place, facts.term, commit),
             Claim::Acknowledge { matched } => self.check_acknowledgement(at, place, facts, matched),
@@ -163,6 +164,18 @@ impl<M: Machine> Checks<M> {
         Ok(())
     }
 
+    /// A peer that says nothing is not sent one part of a snapshot after another.
+    fn check_part(&mut self, at: Instant, place: usize, facts: &Facts) -> Result<(), Violation> {
+        let Some(peer) = self.place_of(facts.to) else { return Ok(()) };
+        let window = &mut self.windows[place * self.nodes.len() + peer];
+        let Change::Overfull { messages, .. } = window.send_part(facts.term) else { return Ok(()) };
+        let (id, to) = (facts.from, facts.to);
+        let witness = format!(
+            "{id} has sent {to} {messages} parts of a snapshot since it was heard from last; it may be down"
+        );
+        Err(Violation::new(Property::BoundedMemory, at, &[id, to], witness))
+    }
+
     /// What is acknowledged is on disk, and is the leader's log.
     fn check_acknowledgement(
         &self,
@@ -196,6 +209,28 @@ impl<M: Machine> Checks<M> {
         Err(Violation::new(Property::LogMatching, at, &[*id, leader.id], witness))
     }
 
+    /// What a message that is sent now proves to its receiver: as of when its sender has heard from it.
+    pub fn echo(&self, facts: &Facts) -> Instant {
+        match (self.place_of(facts.from), self.place_of(facts.to)) {
+            (Some(from), Some(to)) => self.echoes.carried(from, to),
+            _ => Instant(0),
+        }
+    }
+
+    /// A message is about to be delivered: when it was sent, and what it proves.
+    pub fn arrives(&mut self, facts: &Facts, sent: Instant, echo: Instant) {
+        let (Some(from), Some(to)) = (self.place_of(facts.from), self.place_of(facts.to)) else {
+            return;
+        };
+        let view = &self.nodes[to].view;
+        if facts.term >= view.term {
+            self.echoes.hear(from, to, sent);
+        }
+        if facts.term == view.term && view.role == Role::Leader {
+            self.echoes.tell(from, to, echo);
+        }
+    }
+
     /// A message is about to be handled by its receiver.
     ///
     /// # Errors
@@ -211,6 +246,7 @@ impl<M: Machine> Checks<M> {
         if view.role == Role::Leader && view.term == facts.term {
             contact.hear(at, from, settings);
         }
+        self.windows[to * nodes + from].hear();
         match facts.claim {
             Claim::Acknowledge { matched } => {
                 let window = &mut self.windows[to * nodes + from];

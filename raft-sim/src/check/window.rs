@@ -17,7 +17,13 @@ pub(crate) struct Window {
     ranges: VecDeque<(LogIndex, u64)>,
     bytes: u64,
     fill: Fill,
+    /// Parts of snapshots sent since the peer was heard.
+    parts: u32,
 }
+
+/// So many parts of a snapshot may be sent to a peer that is not heard meanwhile: one, and one more when something
+/// came from it just before.
+const PARTS_UNHEARD: u32 = 2;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Fill {
@@ -56,7 +62,10 @@ impl Window {
         let Range { term, first, last, bytes } = range;
         if term != self.term || first <= self.top {
             self.ranges.clear();
-            (self.term, self.bytes, self.fill) = (term, 0, Fill::Room);
+            (self.bytes, self.fill) = (0, Fill::Room);
+            if term != self.term {
+                (self.term, self.parts) = (term, 0);
+            }
         }
         self.top = last;
         self.ranges.push_back((last, bytes));
@@ -75,6 +84,23 @@ impl Window {
             return Change::Filled;
         }
         Change::Usual
+    }
+
+    /// A part of a snapshot is sent. To a peer that is silent there is no use in sending more and more.
+    pub(crate) fn send_part(&mut self, term: Term) -> Change {
+        if term != self.term {
+            *self = Self { term, ..Self::default() };
+        }
+        self.parts += 1;
+        if self.parts > PARTS_UNHEARD {
+            return Change::Overfull { messages: self.parts.into(), bytes: 0 };
+        }
+        Change::Usual
+    }
+
+    /// Anything from the peer is delivered.
+    pub(crate) fn hear(&mut self) {
+        self.parts = 0;
     }
 
     /// An acknowledgement of everything through `matched` is delivered to the leader of `term`.
@@ -99,6 +125,7 @@ impl Window {
     pub(crate) fn forget(&mut self) {
         self.ranges.clear();
         (self.top, self.bytes, self.fill) = (LogIndex::ZERO, 0, Fill::Room);
+        self.parts = 0;
     }
 }
 
@@ -133,6 +160,22 @@ mod tests {
             sent,
             [Change::Usual, Change::Filled, Change::Overfull { messages: 3, bytes: 180 }]
         );
+    }
+
+    /// Goal: part after part to a peer that says nothing is too much; to one that does, or in another term, not.
+    #[test]
+    fn parts_for_a_silent_peer_are_overfull() {
+        let mut window = Window::default();
+        for _ in 0..9 {
+            assert_eq!(window.send_part(Term(1)), Change::Usual);
+            assert_eq!(window.send_part(Term(1)), Change::Usual);
+            window.hear();
+        }
+        for _ in 0..2 {
+            assert_eq!(window.send_part(Term(2)), Change::Usual);
+        }
+        assert_eq!(window.send_part(Term(2)), Change::Overfull { messages: 3, bytes: 0 });
+        assert_eq!(window.send_part(Term(3)), Change::Usual);
     }
 
     /// Goal: acknowledgements make room, going back begins anew, one oversize range may go alone.

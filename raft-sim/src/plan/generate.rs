@@ -18,7 +18,7 @@ use super::{Network, Order, PLAN_VERSION, Plan, PlanError, PlanSettings, Rare, S
 use crate::draw::{Domain, Draw};
 
 /// The version of the generator: a seed means the same plan as long as this is the same.
-pub const GENERATOR_VERSION: u32 = 2;
+pub const GENERATOR_VERSION: u32 = 3;
 
 /// What kind of plans to make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -154,7 +154,10 @@ fn stormy(seed: u64) -> Plan {
     let source = Source { seed };
     let nodes = shape::nodes(source);
     let settings = shape::settings(source);
-    let script = faults::script(source, nodes, &settings);
+    let mut script = faults::script(source, nodes, &settings);
+    let operations = actions::operations(source, nodes, &settings, script.heal_at, &script.faults);
+    script.faults.extend(operations.faults);
+    script.faults.sort_by_key(|timed| timed.at);
     Plan {
         version: PLAN_VERSION,
         seed,
@@ -169,7 +172,7 @@ fn stormy(seed: u64) -> Plan {
         snapshots: shape::snapshots(source, &settings),
         clocks: shape::clocks(source, nodes),
         workload: shape::workload(source, &settings, script.heal_at),
-        actions: actions::actions(source, nodes, &settings, script.heal_at, &script.faults),
+        actions: operations.actions,
         faults: script.faults,
         heal_at: script.heal_at,
         static_cut: script.static_cut,

@@ -13,6 +13,7 @@ use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
 use crate::plan::CrashPoint;
 use crate::raft::{Claim, Facts, Input, Output, Raft, View};
+use crate::violation::{Property, Violation};
 
 /// Why a node takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.checks.stepped(Instant(self.now), host.id, raft)?;
         if before != after {
             self.changed(node, before, after);
+        }
+        if after.role == Role::Leader {
+            self.check_leases(node, &before, &after)?;
         }
         if self.faults.threatens(node) {
             self.carry_out_under_threat(node, cause, before)?;
@@ -84,6 +88,33 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.tell(TraceEvent::Elected { node: id, term: after.term });
         }
         self.tell(TraceEvent::Changed { node: id, before, after });
+    }
+
+    /// Who leads a term while another leads a later one has no lease: looked at when somebody is elected, and at each
+    /// step of a leader that is not the latest.
+    fn check_leases(&mut self, node: usize, before: &View, after: &View) -> Checked {
+        if has_won(before, after) && after.term > self.last_led {
+            self.last_led = after.term;
+            return (0..self.hosts.len())
+                .filter(|other| *other != node)
+                .try_for_each(|other| self.check_lease(other));
+        }
+        if after.term < self.last_led { self.check_lease(node) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn check_lease(&self, node: usize) -> Checked {
+        let host = &self.hosts[node];
+        let lease = host.raft.as_ref().filter(|_| host.leads()).and_then(R::lease_until);
+        let left = lease.map_or(0, |until| until.since(host.local(self.now)).0);
+        if left == 0 {
+            return Ok(());
+        }
+        let witness = format!(
+            "{}, leader of {}, has a lease for {left} more ticks of its clock, but {} is led already",
+            host.id, host.view.term, self.last_led
+        );
+        Err(Violation::new(Property::ExclusiveLease, Instant(self.now), &[host.id], witness))
     }
 
     fn carry_out(&mut self, node: usize, output: Output<R>, leaves: u64) -> Checked {
@@ -198,6 +229,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         let life = self.hosts[node].life();
         let sent = self.now;
+        let echo = self.checks.echo(&facts);
         if self.plan.network.malformed_per_million > 0 {
             self.send_malformed(node, to, &message, leaves);
         }
@@ -206,7 +238,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             Carriage::Once(arrives) => {
                 self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
                 let edition = Edition::First;
-                self.launch(arrives, Flight { message, facts, sent, leaves, life, edition });
+                let flight = Flight { message, facts, sent, leaves, life, echo, edition };
+                self.launch(arrives, flight);
             }
             Carriage::Twice(arrives, again) => {
                 self.statistics.duplicated += 1;
@@ -218,10 +251,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                     sent,
                     leaves,
                     life,
+                    echo,
                     edition: Edition::First,
                 };
                 let repeated =
-                    Flight { message, facts, sent, leaves, life, edition: Edition::Repeated };
+                    Flight { message, facts, sent, leaves, life, echo, edition: Edition::Repeated };
                 self.launch(arrives, first);
                 self.launch(again, repeated);
             }
@@ -243,7 +277,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let life = self.hosts[node].life();
             let arrives = leaves + self.plan.network.delay.draw(&mut draw.fork(1));
             let edition = Edition::Malformed;
-            self.launch(arrives, Flight { message, facts, sent: self.now, leaves, life, edition });
+            let (sent, echo) = (self.now, Instant(0));
+            let flight = Flight { message, facts, sent, leaves, life, echo, edition };
+            self.launch(arrives, flight);
         }
     }
 
@@ -263,7 +299,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
             return Ok(());
         }
-        let Flight { message, facts, sent, leaves, life, edition } = self.flights.take(number);
+        let Flight { message, facts, sent, leaves, life, echo, edition } =
+            self.flights.take(number);
         let from = self.place(facts.from);
         // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
         let has_left = from.is_none_or(|from| self.hosts[from].has_sent(life, leaves));
@@ -290,6 +327,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.checks.note(Situation::DuplicateDelivered);
         }
         self.digest_arrival(&facts);
+        self.checks.arrives(&facts, Instant(sent), echo);
         self.checks.delivered(Instant(self.now), &facts)?;
         self.tell(TraceEvent::Delivered { facts, sent: Instant(sent) });
         self.step(to, Input::Receive(message), Cause::Arrival)

@@ -96,6 +96,45 @@ fn answers_out_of_order_fire() {
     fires(answer(&mut scene, 2, done(2), Some("ok")), Property::ClientOrder);
 }
 
+/// Goal: a read sees what was committed when it was asked, told to a client or not.
+#[test]
+fn a_read_that_is_behind_fires() {
+    let read = |index| {
+        let mut scene = applied();
+        invoke(&mut scene, 1, &Command::Get { key: 0 }.encode());
+        scene.checks.reads(OpId(1));
+        scene.checks.arrives(&facts(2, 1, 1, Claim::Answer), Instant(99), Instant(99));
+        answer(&mut scene, 1, Outcome::Readable { index: LogIndex(index) }, Some("b"))
+    };
+    assert_eq!(read(3), Ok(()));
+    fires(read(2), Property::ClientOrder);
+}
+
+/// A leader lets a read pass after an answer that its peer sent before it had heard of the read.
+pub(super) fn a_read_that_nobody_confirms() -> Checked {
+    read_after(Instant(1))
+}
+
+/// The leader lets a read pass when it has an answer to something that it sent at `sent`.
+fn read_after(sent: Instant) -> Checked {
+    let mut scene = applied();
+    invoke(&mut scene, 1, &Command::Get { key: 0 }.encode());
+    scene.checks.reads(OpId(1));
+    let question = facts(1, 2, 1, Claim::Heartbeat { commit: LogIndex(3) });
+    scene.checks.arrives(&question, sent, Instant(0));
+    let reply = facts(2, 1, 1, Claim::Answer);
+    let echo = scene.checks.echo(&reply);
+    scene.checks.arrives(&reply, scene.at(), echo);
+    answer(&mut scene, 1, Outcome::Readable { index: LogIndex(3) }, Some("b"))
+}
+
+/// Goal: a read passes when a quorum has answered what was sent after it was asked, not before.
+#[test]
+fn a_read_is_confirmed_after_it_was_asked() {
+    fires(a_read_that_nobody_confirms(), Property::ReadConfirmed);
+    assert_eq!(read_after(Instant(1_000)), Ok(()));
+}
+
 /// Goal: what is done was done by the machine of the node that says so, and comes with its output.
 #[test]
 fn what_is_not_applied_is_not_done() {

@@ -7,8 +7,12 @@ use std::num::NonZeroU64;
 
 use raft_core::session::{Session, SessionId, SessionRequest};
 
-use super::clients::{Fragile, answer, applied, done, invoke, read_a_stale_value};
+use super::clients::{
+    Fragile, a_read_that_nobody_confirms, answer, applied, done, invoke, read_a_stale_value,
+};
+use super::memberships::a_change_on_top_of_another;
 use super::safety::{non_voter_stands, without_the_third};
+use super::traffic::a_transfer_without_end;
 use super::*;
 use crate::check::SEARCH_BUDGET;
 use crate::plan::{Plan, Profile};
@@ -42,6 +46,10 @@ fn violation_of(property: Property) -> Violation {
         Property::NeedlessTruncation => a_follower_that_removes(),
         Property::ConfigurationFollowsLog => Scene::settled().append(3, 3, &[without_the_third()]),
         Property::NonVoterCampaign => non_voter_stands(),
+        Property::OneChangeAtATime => a_change_on_top_of_another(),
+        Property::TransferEnds => a_transfer_without_end(),
+        Property::ReadConfirmed => a_read_that_nobody_confirms(),
+        Property::ExclusiveLease => Err(broken::lease_not_exclusive()),
         Property::DigestsAgree => machines_that_differ(),
         Property::BoundedMemory => an_endless_stream(),
         Property::WriteLane => two_writes(),

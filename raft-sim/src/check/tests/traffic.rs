@@ -1,5 +1,6 @@
 //! Messages.
 
+use super::clients::{answer, invoke};
 use super::*;
 use crate::coverage::Situation;
 
@@ -169,6 +170,33 @@ fn a_leader_that_nobody_answers_fires() {
         scene.now += 10 * settings.election_timeout.0;
         assert_eq!(scene.step(1), Ok(()), "it was paused");
     }
+}
+
+/// A leader refuses a proposal so long after it began to hand its office over.
+fn refuse_after(beats: u64) -> Checked {
+    let mut scene = Scene::settled();
+    let event = raft_core::Event::TransferStarted { to: NodeId(2) };
+    scene.checks.event(scene.at(), NodeId(1), &event);
+    for _ in 0..beats {
+        scene.now += settings().heartbeat_interval.0;
+        scene.delivered(2, 1, 1, Claim::Answer)?;
+        scene.step(1)?;
+    }
+    invoke(&mut scene, 1, &put("a"));
+    let refusal = raft_core::Refusal::Transferring;
+    answer(&mut scene, 1, raft_core::Outcome::Refused { refusal, leader: None }, None)
+}
+
+/// A leader still waits for the target of a transfer after four election timeouts.
+pub(super) fn a_transfer_without_end() -> Checked {
+    refuse_after(4 * settings().election_timeout.0 / settings().heartbeat_interval.0)
+}
+
+/// Goal: a transfer is an excuse to refuse proposals for a while, not for ever.
+#[test]
+fn a_transfer_without_end_fires() {
+    fires(a_transfer_without_end(), Property::TransferEnds);
+    assert_eq!(refuse_after(2), Ok(()));
 }
 
 /// Goal: a malformed message that is believed or answered fires; of an earlier term it may be answered.

@@ -34,7 +34,7 @@ struct Style {
 }
 
 /// The sorts of episodes, each as often as it is listed.
-const EPISODES: [Episode; 13] = [
+const EPISODES: [Episode; 14] = [
     Episode::Single,
     Episode::Single,
     Episode::Single,
@@ -48,6 +48,7 @@ const EPISODES: [Episode; 13] = [
     Episode::HeldBack,
     Episode::Unsynced,
     Episode::Bounce,
+    Episode::Doubt,
 ];
 
 /// Faults that belong together.
@@ -67,6 +68,8 @@ enum Episode {
     Unsynced,
     /// One node crashes again and again.
     Bounce,
+    /// One follower does not hear the leader and asks the others, who crash and are back at once.
+    Doubt,
 }
 
 pub(super) fn script(source: Source, nodes: u32, settings: &PlanSettings) -> Script {
@@ -139,6 +142,7 @@ fn episode(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFault>
         Episode::HeldBack => held_back(style, draw, at, faults),
         Episode::Unsynced => unsynced(style, draw, at, faults),
         Episode::Bounce => bounce(style, draw, at, faults),
+        Episode::Doubt => doubt(style, draw, at, faults),
     }
 }
 
@@ -261,6 +265,21 @@ fn lost_disks(style: &Style, mut draw: Draw, until: u64, faults: &mut Vec<TimedF
         faults.push(TimedFault { at: Instant(at), fault });
         at += draw.log_uniform(1, style.election);
     }
+}
+
+fn doubt(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFault>) -> u64 {
+    let lasts = Ticks(draw.between(style.election * 2, style.election * 8));
+    let way = *draw.pick(&[Way::Both, Way::Both, Way::Outbound]);
+    let cut = Cut::Link { target: Target::Leader, other: Target::Follower, way };
+    faults.push(TimedFault { at: Instant(at), fault: Fault::Cut { cut, lasts } });
+    for _ in 0..draw.between(1, 4) {
+        at += draw.between(style.election / 4, style.election * 2);
+        let down = Ticks(draw.log_uniform(500, style.election / 2));
+        let target = Target::Follower;
+        let fault = Fault::Crash { target, point: CrashPoint::Now, down };
+        faults.push(TimedFault { at: Instant(at), fault });
+    }
+    at
 }
 
 fn any_node(style: &Style, draw: &mut Draw) -> NodeId {

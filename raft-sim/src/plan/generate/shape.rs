@@ -45,13 +45,13 @@ pub(super) fn settings(source: Source) -> PlanSettings {
     let election = ELECTION_TIMEOUT;
     let parts = *source.of(Item::Heartbeat).pick(&[3, 4, 5, 7, 10]);
     let stickiness = toggle(source.of(Item::Stickiness), 20);
-    let wants_lease = toggle(source.of(Item::ReadLease), 70);
+    let wants_lease = toggle(source.of(Item::ReadLease), 50);
     let batch_bytes = limit(source.of(Item::BatchBytes), 35, (64, 1_024), 64 * 1_024);
     PlanSettings {
         election_timeout: Ticks(election),
         heartbeat_interval: Ticks(election / parts),
         pre_vote: toggle(source.of(Item::PreVote), 25),
-        check_quorum: toggle(source.of(Item::CheckQuorum), 10),
+        check_quorum: toggle(source.of(Item::CheckQuorum), 15),
         stickiness,
         forwarding: if percent(&mut source.of(Item::Forwarding), 30) {
             Forwarding::Refuse
@@ -224,14 +224,28 @@ fn sessions(mut draw: Draw) -> u64 {
 /// How wrong a clock is at most, in millionths.
 const MAX_CLOCK_ERROR: u32 = 50_000;
 
-/// In half of the plans all clocks are right; in the others each is wrong by up to a twentieth.
+/// In half of the plans all clocks are right. In the others each is wrong by up to a twentieth, or by just that in one
+/// direction or the other, or one clock differs by that much from all others.
 pub(super) fn clocks(source: Source, nodes: u32) -> Vec<u32> {
-    let wrong = percent(&mut source.of(Item::Clocks), 50);
+    const LATE: u32 = TRUE_RATE - MAX_CLOCK_ERROR;
+    const EARLY: u32 = TRUE_RATE + MAX_CLOCK_ERROR;
+    let mut draw = source.of(Item::Clocks);
+    let wrong = percent(&mut draw, 50);
+    let (sort, odd) = (draw.below(3), draw.between(1, nodes.into()));
+    let (one, others) = *draw.pick(&[(LATE, EARLY), (EARLY, LATE)]);
     let mut rates = Vec::new();
     for node in 1..=u64::from(nodes) {
-        let off = source.nth(Item::Clocks, node).below(u64::from(2 * MAX_CLOCK_ERROR) + 1);
-        let off = if wrong { u32::try_from(off).unwrap_or(0) } else { MAX_CLOCK_ERROR };
-        rates.push(TRUE_RATE - MAX_CLOCK_ERROR + off);
+        let mut draw = source.nth(Item::Clocks, node);
+        rates.push(match sort {
+            _ if !wrong => TRUE_RATE,
+            0 => {
+                let off = draw.below(u64::from(2 * MAX_CLOCK_ERROR) + 1);
+                LATE + u32::try_from(off).unwrap_or(0)
+            }
+            1 => *draw.pick(&[LATE, EARLY]),
+            _ if node == odd => one,
+            _ => others,
+        });
     }
     rates
 }

@@ -57,6 +57,11 @@ pub(crate) trait Flaw: 'static {
     fn deadline(node: &Node) -> Instant {
         node.deadline()
     }
+
+    /// Until when it thinks that it holds a lease.
+    fn lease_until(node: &Node) -> Option<Instant> {
+        Raft::lease_until(node)
+    }
 }
 
 /// A node with a flaw.
@@ -147,6 +152,10 @@ impl<F: Flaw> Raft for Broken<F> {
         self.0.inflight()
     }
 
+    fn lease_until(&self) -> Option<Instant> {
+        F::lease_until(&self.0)
+    }
+
     fn twin(&self) -> Option<Self> {
         Some(Self(self.0.clone(), PhantomData))
     }
@@ -234,6 +243,10 @@ fn plan_with_crash() -> Plan {
     plan(&[(800_000, crash)])
 }
 
+fn plan_with_pause() -> Plan {
+    plan(&[(800_000, Fault::Pause { target: Target::Leader, lasts: Ticks(1_000_000) })])
+}
+
 fn plan_with_malformed() -> Plan {
     let mut plan = plan(&[]);
     plan.network.malformed_per_million = 20_000;
@@ -311,6 +324,15 @@ impl Flaw for Panicking {
     }
 }
 
+/// Trusts that nobody is elected behind its back.
+struct Trusting;
+
+impl Flaw for Trusting {
+    fn lease_until(_: &Node) -> Option<Instant> {
+        Some(Instant::NEVER)
+    }
+}
+
 /// Takes a message of any cluster for one of its own.
 struct Credulous;
 
@@ -328,6 +350,11 @@ pub(crate) fn not_live() -> Violation {
 /// Nodes that stand for election whenever they hear nobody depose a leader that all others hear.
 pub(crate) fn unsteady() -> Violation {
     violation::<Broken<Restless>, Kv>(&with_lasting_cut())
+}
+
+/// A leader is suspended and believes that no other can be elected meanwhile.
+pub(crate) fn lease_not_exclusive() -> Violation {
+    violation::<Broken<Trusting>, Kv>(&plan_with_pause())
 }
 
 /// A node crashes and does not come back.
@@ -380,6 +407,12 @@ fn a_cluster_that_deposes_its_leaders_fires() {
     caught(&unsteady(), Property::SteadyProgress, "elected without need");
 }
 
+/// Goal: a lease that is held while another leads is seen, whether or not anybody reads.
+#[test]
+fn a_lease_that_outlasts_the_leader_fires() {
+    caught(&lease_not_exclusive(), Property::ExclusiveLease, "is led already");
+}
+
 /// Goal: a node that cannot start from its disk is a violation, and not a node that stays down.
 #[test]
 fn a_node_that_does_not_come_back_fires() {
@@ -417,7 +450,7 @@ fn a_forgetful_machine_fires() {
 fn a_flawless_node_is_clean() {
     let mut malformed = plan_with_malformed();
     malformed.faults = plan_with_crash().faults;
-    for plan in [malformed, with_lasting_cut()] {
+    for plan in [malformed, with_lasting_cut(), plan_with_pause()] {
         assert_eq!(run::<Broken<Flawless>, Kv>(&plan).violation, None);
     }
 }

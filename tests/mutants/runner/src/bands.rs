@@ -13,9 +13,9 @@ pub(crate) struct Band {
 
 /// The bands, in the order of the table's columns. A mutant must be caught in each.
 pub(crate) const ALL: [Band; 3] = [
-    Band { start: 0, end: 2_000 },
-    Band { start: 100_000, end: 102_000 },
-    Band { start: 200_000, end: 202_000 },
+    Band { start: 0, end: 5_000 },
+    Band { start: 100_000, end: 105_000 },
+    Band { start: 200_000, end: 205_000 },
 ];
 
 impl Band {
