@@ -50,6 +50,7 @@ fn cut(nodes: u32) -> impl Strategy<Value = Cut> {
         }),
         target(nodes).prop_map(|target| Cut::Bridge { target }),
         Just(Cut::Ring),
+        way().prop_map(|way| Cut::Voters { way }),
     ]
 }
 

@@ -18,9 +18,9 @@ use raft_core::session::{
 use raft_core::{
     AppendReply, Ballot, Bootstrap, Cause, ChunkAnswer, Entries, Entry, Force, Forwarding,
     HardState, Instant, Join, LogIndex, Membership, MembershipParts, NodeId, Outcome, Payload,
-    PeerFlow, Reader, RecordedInput, RecordedStep, Refusal, Rejection, Reply, RequestId, Role,
-    Settings, SnapshotContent, SnapshotMeta, SnapshotReceipt, StageAnswer, Start, StepDown, Term,
-    Ticks, Toggle, Write, WriteNumber,
+    PeerFlow, Reader, RecordedInput, RecordedLine, RecordedStart, RecordedStep, Refusal, Rejection,
+    Reply, RequestId, Role, Settings, SnapshotContent, SnapshotMeta, SnapshotReceipt, StageAnswer,
+    Start, StepDown, Term, Ticks, Toggle, Write, WriteNumber,
 };
 use values::{
     LONG, REFUSALS, SHORT, entries, envelope, events, hard_state, install, joint, log, messages,
@@ -165,7 +165,14 @@ fn recordings() {
     fixtures.each(&[Reader::Peer(NodeId(2)), Reader::Machine]);
     fixtures.each(&answers);
     fixtures.each(&staged);
-    fixtures.one("RecordedStep", &RecordedStep { now: Instant(5_000), input: inputs[0].clone() });
+    let step = RecordedStep { now: Instant(5_000), input: inputs[0].clone() };
+    fixtures.one("RecordedStep", &step);
+    let started = RecordedStart { settings: settings(), start: Join.into(), now: Instant(300) };
+    fixtures.each(&[
+        RecordedLine::Started(Box::new(started)),
+        RecordedLine::Step(step),
+        RecordedLine::Status(Box::new(status())),
+    ]);
     fixtures.finish();
 }
 

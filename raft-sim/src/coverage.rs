@@ -103,6 +103,7 @@ situations! {
     ChangeRefusedEarly, "change-refused-early", 30_000, "A change of membership was refused because the leader had not committed anything yet.";
     JointEntered, "joint-entered", 100_000, "A joint configuration was committed.";
     JointLeftByAnother, "joint-left-by-another", 30_000, "A joint configuration was left by another leader than entered it.";
+    JointPartitioned, "joint-partitioned", 25_000, "Old and new voters were cut off from each other while both had to agree.";
     ConfigurationTruncated, "configuration-truncated", 10_000, "A membership was removed with the log that held it.";
     LeaderRemoved, "leader-removed", 50_000, "A leader stepped down because its cluster had removed it.";
     TwoChangesAndCrash, "two-changes-and-crash", 20_000, "Within an election timeout the membership changed twice and a node crashed.";

@@ -147,6 +147,13 @@ pub enum Cut {
     },
     /// All links but those of a ring, so that every node reaches two others at most.
     Ring,
+    /// All links between kinds of members, as the leader sees them: between those who vote no more and those who do
+    /// not yet, while a joint configuration is in force; otherwise between the leader with the learners and the
+    /// other voters.
+    Voters {
+        /// In which direction, seen from the old voters, or from the leader and the learners.
+        way: Way,
+    },
 }
 
 /// The direction in which a link is down.
@@ -272,11 +279,13 @@ pub enum FaultKind {
     SlowDisk,
     /// A disk lost for good.
     LoseDisk,
+    /// Kinds of members apart.
+    Voters,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Isolate,
         Self::Split,
         Self::OneWay,
@@ -292,6 +301,7 @@ impl FaultKind {
         Self::Pause,
         Self::SlowDisk,
         Self::LoseDisk,
+        Self::Voters,
     ];
 
     /// A short name.
@@ -312,6 +322,7 @@ impl FaultKind {
             Self::Pause => "pause",
             Self::SlowDisk => "slow-disk",
             Self::LoseDisk => "lose-disk",
+            Self::Voters => "voters",
         }
     }
 }
@@ -364,6 +375,7 @@ impl Cut {
             Self::Link { .. } => FaultKind::Link,
             Self::Bridge { .. } => FaultKind::Bridge,
             Self::Ring => FaultKind::Ring,
+            Self::Voters { .. } => FaultKind::Voters,
         }
     }
 }

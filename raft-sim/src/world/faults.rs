@@ -201,6 +201,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if links.is_empty() {
             return None;
         }
+        if matches!(cut, Cut::Voters { .. }) && self.leads_joint(number) {
+            self.checks.note(Situation::JointPartitioned);
+        }
         self.struck(number, fault, 1 << resolved.target | resolved.company);
         self.change_links(|network| network.cut(number, links));
         Some(links)
@@ -244,7 +247,39 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 Some(Resolved { target, company: self.draw_nodes(number, 1 << target, half) })
             }
             Cut::Ring => Some(alone(0)),
+            Cut::Voters { .. } => self.kinds_of_members(number),
         }
+    }
+
+    /// One side of the members, as the leader sees them: see [`Cut::Voters`].
+    fn kinds_of_members(&self, number: u32) -> Option<Resolved> {
+        let leader = self.resolve(Target::Leader, number)?;
+        let members = self.hosts[leader].raft.as_ref()?.membership();
+        let set = |ids: &[NodeId]| {
+            ids.iter().filter_map(|id| self.place(*id)).fold(0_u8, |set, place| set | 1 << place)
+        };
+        let (incoming, outgoing) = (set(members.voters()), set(members.outgoing()));
+        let group = if members.is_joint() {
+            let (old, new) = (outgoing & !incoming, incoming & !outgoing);
+            // Who votes before and after is on either side.
+            let both = self.target_draw(number, 1).chance(500_000);
+            match (old, new) {
+                (0, new) => new,
+                (old, _) if both => old | (incoming & outgoing),
+                (old, _) => old,
+            }
+        } else {
+            1 << leader | set(members.learners())
+        };
+        let target = usize::try_from(group.trailing_zeros()).ok()?;
+        (group != 0).then_some(Resolved { target, company: group & !(1 << target) })
+    }
+
+    /// Whether a joint configuration is in force, as the leader sees it.
+    fn leads_joint(&self, number: u32) -> bool {
+        let leader = self.resolve(Target::Leader, number);
+        let raft = leader.and_then(|leader| self.hosts[leader].raft.as_ref());
+        raft.is_some_and(|raft| raft.membership().is_joint())
     }
 
     // ----- crashes -----

@@ -75,7 +75,7 @@ pub(super) fn links_of(cut: &Cut, resolved: Resolved, nodes: usize) -> Links {
     let target: u8 = 1 << resolved.target;
     match cut {
         Cut::Isolate { way, .. } => Links::between(target, everyone & !target, *way),
-        Cut::Split { way, .. } => {
+        Cut::Split { way, .. } | Cut::Voters { way } => {
             let group = target | resolved.company;
             Links::between(group, everyone & !group, *way)
         }

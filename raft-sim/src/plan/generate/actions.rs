@@ -46,7 +46,10 @@ pub(super) fn operations(
         for _ in 0..draw.between(1, 4) {
             let action = action(&mut draw, nodes, election, &members);
             match &action {
-                Action::Members { voters, .. } => members.clone_from(voters),
+                Action::Members { voters, .. } => {
+                    members.clone_from(voters);
+                    operations.faults.extend(apart(&mut draw.fork(at), election, at));
+                }
                 Action::Transfer { to } => {
                     let mut draw = draw.fork(at);
                     complicate(&mut operations, &mut draw, election, at, *to, &members);
@@ -97,6 +100,17 @@ fn complicate(
         let soon = Instant(at + draw.log_uniform(1, election / 4));
         operations.faults.push(TimedFault { at: soon, fault: Fault::Cut { cut, lasts } });
     }
+}
+
+/// Old and new voters lose sight of each other while members change, or learners and voters.
+fn apart(draw: &mut Draw, election: u64, at: u64) -> Option<TimedFault> {
+    if !percent(draw, 25) {
+        return None;
+    }
+    let way = *draw.pick(&[Way::Both, Way::Both, Way::Both, Way::Inbound, Way::Outbound]);
+    let lasts = Ticks(draw.log_uniform(election / 2, election * 8));
+    let soon = Instant(at + draw.log_uniform(1, election));
+    Some(TimedFault { at: soon, fault: Fault::Cut { cut: Cut::Voters { way }, lasts } })
 }
 
 /// Shortly before or after a fault, or at any time.

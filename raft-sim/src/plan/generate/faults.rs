@@ -314,6 +314,7 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
         | FaultKind::OneWay
         | FaultKind::Link
         | FaultKind::Bridge
+        | FaultKind::Voters
         | FaultKind::Ring => Fault::Cut { cut: cut(style, draw, kind, target), lasts },
         FaultKind::Flap => {
             let shapes = [FaultKind::Isolate, FaultKind::Split, FaultKind::OneWay, FaultKind::Link];
@@ -366,6 +367,7 @@ fn cut(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Cut {
         }
         FaultKind::Bridge => Cut::Bridge { target },
         FaultKind::Ring => Cut::Ring,
+        FaultKind::Voters => Cut::Voters { way: Way::Both },
         _ if percent(draw, 70) => Cut::Isolate { target, way: one_way(draw) },
         _ => {
             let size = u32::try_from(draw.between(1, half)).unwrap_or(1);

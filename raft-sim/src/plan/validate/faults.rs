@@ -111,7 +111,7 @@ fn check_cut(plan: &Plan, cut: &Cut) -> Checked {
             target(plan, "link.target", *who)?;
             target(plan, "link.other", *other)
         }
-        Cut::Ring => Ok(()),
+        Cut::Ring | Cut::Voters { .. } => Ok(()),
     }
 }
 
@@ -140,7 +140,7 @@ pub(super) fn check_static(plan: &Plan, cut: &StaticCut) -> Checked {
     let inside = |error: super::PlanError| error.inside("static_cut.cut");
     match cut.cut {
         Cut::Isolate { .. } | Cut::Link { .. } => check_cut(plan, &cut.cut).map_err(inside),
-        Cut::Split { .. } | Cut::Bridge { .. } | Cut::Ring => {
+        Cut::Split { .. } | Cut::Bridge { .. } | Cut::Ring | Cut::Voters { .. } => {
             let expected =
                 "it must isolate one node or cut one link: other cuts may leave no majority";
             refuse("static_cut.cut", cut.cut.kind(), expected)
