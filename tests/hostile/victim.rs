@@ -216,7 +216,7 @@ impl Victim {
     /// The driver catches up, and time passes: every request has its answer.
     pub(crate) fn end(&mut self) {
         let timeout = self.host.settings.request_timeout;
-        for _ in 0..100 {
+        for _ in 0..10_000 {
             let answer =
                 self.sync().or_else(|| self.host.applying.take().map(RecordedInput::Applied));
             let input = answer.unwrap_or_else(|| {
