@@ -224,7 +224,7 @@ fn fine_point_2_a_truncated_entry_may_commit_later() {
     assert_eq!((cluster.terms(N1), cluster.outcome(request)), (vec![1, 2], None));
     // A leader of term 3 that holds the entry brings it back and commits it.
     let entry = cluster.node(N3).entry(LogIndex(2)).expect("it was delivered").clone();
-    let back = Message::AppendEntries(raft_core::AppendEntries {
+    let back = Message::AppendEntries(AppendEntries {
         previous: at(1, 1),
         entries: [entry].into_iter().collect(),
         commit: LogIndex(2),
