@@ -23,9 +23,11 @@ pub enum Effect {
     Apply(Apply),
     /// Load the snapshot that counts into the machine, then step with the receipt. Part of the lane of `Apply`.
     Restore(Restore),
-    /// Read entries from the log's store, then step with them. At most one for each reader at a time.
+    /// Read entries from the log's store, then step with them. There is one for each reader at a time; one for a
+    /// peer that is not answered for a few heartbeats is asked again.
     Fetch(Fetch),
-    /// Read some of a snapshot for a peer, then step with it. At most one for each peer at a time.
+    /// Read some of a snapshot for a peer, then step with it. There is one for each peer at a time; one that is not
+    /// answered for a few heartbeats, or that the peer has no use for any more, is asked again.
     ReadChunk(ReadChunk),
     /// Stage some of a snapshot that arrives, then step with the receipt. There is at most one of this or of
     /// `FetchSnapshot` at a time.

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use raft_core::{
     AppendEntries, AppendReply, Ballot, Cause, ClusterId, Entries, Entry, Envelope, Incarnation,
     InstallSnapshot, LogIndex, LogPosition, Membership, MembershipParts, Message, NodeId, Origin,
-    Payload, Refusal, Round,
-    SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
+    Payload, Refusal, Round, SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
 };
 
 /// What to send, chosen by proptest so that it can shrink it.

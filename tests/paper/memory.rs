@@ -4,9 +4,7 @@
 //! Beside what `status` counts, a node is weighed: by the length of its `Debug` text, in which everything occurs
 //! that it holds.
 
-use raft_core::{
-    Ballot, Incarnation, LogIndex, Message, NodeId, Refusal, Settings, Ticks, Toggle,
-};
+use raft_core::{Ballot, Incarnation, LogIndex, Message, NodeId, Refusal, Settings, Ticks, Toggle};
 
 use crate::support::messages::{append, at, chunk, message, vote_request};
 use crate::support::requests::members;
