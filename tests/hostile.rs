@@ -4,29 +4,33 @@
 //! The nodes are those of random runs, stopped anywhere: in every role, in the middle of replication, with
 //! uncommitted tails and slow disks. About half of the messages are genuine ones of the same run with one
 //! field changed, the others are invented. A well-formed lie may be believed, and may break safety; it
-//! may not break the process.
+//! may not break the process. Meanwhile callers ask for things, and the driver makes the mistakes that its types
+//! allow; in the end every request has its one answer.
+//!
+//! `HOSTILE_RUNS=50000 HOSTILE_SEED=7 cargo test --release --test hostile` makes other runs, and more of them.
 
 mod support;
 
 #[path = "hostile/lie.rs"]
 mod lie;
 
+#[path = "hostile/victim.rs"]
+mod victim;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::env;
 
-use bytes::Bytes;
 use lie::Lie;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use raft_core::{
-    ClusterId, Effect, Effects, Envelope, Input, Instant, Message, Node, NodeId, PeerFlow,
-    RecordedInput, Role, Term, Ticks, WireVersion,
+    ClusterId, Entry, Envelope, Message, Node, NodeId, PeerFlow, Role, Term, WireVersion,
 };
+use support::Happened;
 use support::chaos::Chaos;
 use support::checks::check_memory;
-use support::disk::Snapshot;
-use support::lanes::{Fetching, Reading, Staging, Transport};
-use support::{E, Happened, Host};
+use victim::Victim;
 
 /// How many runs are stopped; each is sent a series of messages.
 const RUNS: u32 = 1_500;
@@ -50,6 +54,8 @@ struct Tally {
     handing_over: u64,
     /// Snapshots that were installed under attack.
     installed: u64,
+    /// What callers asked for meanwhile.
+    asked: u64,
 }
 
 impl Tally {
@@ -63,120 +69,6 @@ impl Tally {
         self.sending_snapshots += u64::from(status.peers.iter().any(|peer| is_sent_one(peer.flow)));
         self.receiving_snapshots += u64::from(status.arriving.is_some());
         self.handing_over += u64::from(status.transfer_to.is_some());
-    }
-}
-
-/// A node under attack, with a disk, a machine and readers that answer sooner or later.
-struct Victim {
-    node: Node,
-    host: Host,
-    now: Instant,
-    effects: Effects,
-}
-
-impl Victim {
-    fn new(host: &Host, now: Instant) -> Option<Self> {
-        let node = host.node.clone()?;
-        Some(Self { node, host: host.clone(), now, effects: Effects::new() })
-    }
-
-    fn step(&mut self, input: &RecordedInput) {
-        let input = input.replay(&self.node);
-        self.node.step(self.now, input, &mut self.effects);
-        let Self { node, host, effects, .. } = self;
-        while let Some(effect) = effects.pop() {
-            match effect {
-                Effect::Persist(persist) => {
-                    host.writing = Some((persist.number(), persist.write().clone()));
-                }
-                Effect::Apply(apply) => host.applying = Some(apply.last()),
-                Effect::Restore(restore) => host.applying = Some(restore.index()),
-                Effect::Fetch(fetch) => host.lanes.fetches.push(Fetching::of(fetch, node)),
-                Effect::ReadChunk(read) => host.lanes.chunks.push(Reading::of(read, node)),
-                Effect::WriteChunk(chunk) => {
-                    host.lanes.staging = Some(Staging::chunk(chunk, node));
-                }
-                Effect::FetchSnapshot(fetch) => {
-                    host.lanes.staging = Some(Staging::fetch(fetch, node));
-                }
-                Effect::Send(_) | Effect::Reply(_) | Effect::Event(_) => {}
-            }
-        }
-    }
-
-    /// Does what is due now, so that a further step at the same time does nothing of its own.
-    fn rest(&mut self) {
-        self.step(&RecordedInput::Tick);
-        if self.node.deadline() <= self.now {
-            self.step(&RecordedInput::Tick); // the first heartbeats of a leader that has just won
-        }
-    }
-
-    /// Receives a message; says whether it was accepted. One that is rejected must change nothing.
-    fn receive(&mut self, envelope: Envelope) -> bool {
-        self.rest();
-        let before = self.node.clone();
-        let input = RecordedInput::Receive(envelope);
-        self.node.step(self.now, input.replay(&before), &mut self.effects);
-        let rejected = self.node.status().rejections.total() - before.status().rejections.total();
-        assert!(rejected <= 1);
-        if rejected == 1 {
-            assert!(self.effects.is_empty(), "a rejected message has no effect: {input:?}");
-            assert!(self.node.equals_but_for_rejections(&before), "nor a trace: {input:?}");
-            return false;
-        }
-        // Once more, for the effects: the same step on the same node is the same.
-        drop(std::mem::take(&mut self.effects));
-        self.node = before;
-        self.step(&input);
-        assert_eq!(self.node.invariants(), Ok(()), "after {input:?}");
-        true
-    }
-
-    /// The disk, the machine and the readers answer, and time passes.
-    fn live(&mut self, choice: usize) {
-        let answer = match choice % 12 {
-            0..3 => self.host.writing.take().map(|(number, write)| {
-                self.host.disk.write(&write);
-                RecordedInput::Persisted(number)
-            }),
-            3 => self.host.applying.take().map(RecordedInput::Applied),
-            4 | 5 => self.stage(),
-            6 => self.host.lanes.fetches.pop().map(|fetching| fetching.done(&self.host.disk)),
-            7 => {
-                let reading = self.host.lanes.chunks.pop();
-                reading.map(|reading| reading.done(&self.host.disk, Transport::Chunks))
-            }
-            8 => {
-                self.now = self.now.after(Ticks(E.0 / 2));
-                Some(RecordedInput::Tick)
-            }
-            9 => Some(RecordedInput::Campaign),
-            10 => {
-                // It may have applied nothing of what it says it has.
-                let take = self.node.take_snapshot(self.node.applied());
-                take.map(|take| {
-                    self.host.disk.keep(take.meta().clone(), Bytes::new());
-                    RecordedInput::of(&Input::SnapshotTaken(take.done()), &self.node)
-                })
-            }
-            _ => None,
-        };
-        if let Some(input) = answer {
-            self.step(&input);
-        }
-    }
-
-    /// Stages what has arrived; of a snapshot that is to be fetched, just what was asked for is found.
-    fn stage(&mut self) -> Option<RecordedInput> {
-        let staging = self.host.lanes.staging.take()?;
-        let found = match &staging {
-            Staging::Fetch { snapshot, .. } => {
-                Some(Snapshot { meta: snapshot.clone(), bytes: Bytes::new() })
-            }
-            Staging::Chunk { .. } => None,
-        };
-        Some(staging.done(&mut self.host.disk, found))
     }
 }
 
@@ -223,12 +115,18 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
     let hosts = cluster.hosts.iter();
     let mut victims: BTreeMap<NodeId, Victim> =
         hosts.filter_map(|(id, host)| Some((*id, Victim::new(host, cluster.now)?))).collect();
+    let mut settings = chaos.cluster.settings;
     for (lie, choice) in lies {
         let Some((to, envelope)) = tell(lie, &genuine, &victims) else { continue };
         let Some(victim) = victims.get_mut(&to) else { continue };
         let (kind, before) = (envelope.message.kind(), victim.node.last());
         let entries = match &envelope.message {
-            Message::AppendEntries(append) => append.entries.len() as u64,
+            Message::AppendEntries(append) => {
+                // One entry is always taken, however large.
+                let largest = append.entries.iter().map(Entry::size).max().unwrap_or(0);
+                settings.max_command_bytes = settings.max_command_bytes.max(largest);
+                append.entries.len() as u64
+            }
             // A new leader appends a blank entry, and a leader what is forwarded to it.
             _ => 1,
         };
@@ -242,12 +140,23 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
         *believed += u64::from(accepted);
 
         let status = victim.node.status();
-        check_memory(&chaos.cluster.settings, &status);
+        check_memory(&settings, &status);
         assert!(status.last.index.0 <= before.index.0 + entries + 1, "the log holds what was sent");
         let snapshot = victim.node.snapshot().position;
         victim.live(*choice);
+        check_memory(&settings, &victim.node.status());
         tally.installed += u64::from(victim.node.snapshot().position > snapshot);
     }
+    for victim in victims.values_mut() {
+        victim.end();
+        tally.borrow_mut().asked += victim.asked();
+    }
+}
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`: write a number")))
 }
 
 /// Every node of every run, whatever it is sent, works on; what it rejects leaves no trace.
@@ -255,9 +164,11 @@ fn attack(seed: u64, steps: usize, lies: &[(Lie, usize)], tally: &RefCell<Tally>
 fn no_message_breaks_a_node() {
     let tally = RefCell::new(Tally::default());
     let lies = proptest::collection::vec((lie::lie(), any::<usize>()), 1..60);
-    let config = Config { cases: RUNS, failure_persistence: None, ..Config::default() };
-    // Always the same runs: what was found once is found again.
-    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let cases = number("HOSTILE_RUNS").map_or(RUNS, |runs| u32::try_from(runs).expect("a few"));
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    // Always the same runs, unless others are asked for: what was found once is found again.
+    let seed = number("HOSTILE_SEED").unwrap_or(0).to_le_bytes();
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.repeat(4));
     TestRunner::new_with_rng(config, random)
         .run(&(any::<u64>(), 0_usize..900, lies), |(seed, steps, lies)| {
             attack(seed, steps, &lies, &tally);
@@ -274,6 +185,7 @@ fn no_message_breaks_a_node() {
     println!("to nodes that receive one: {}", tally.receiving_snapshots);
     println!("to leaders that hand over: {}", tally.handing_over);
     println!("snapshots that counted in between: {}", tally.installed);
+    println!("requests of callers: {}", tally.asked);
     println!("by role: {:?}", tally.roles);
     for (kind, (sent, accepted)) in &tally.kinds {
         println!("{kind:16} {sent:6} sent, {:3}% accepted", accepted * 100 / sent);

@@ -32,6 +32,8 @@ mod learners;
 mod leases;
 #[path = "paper/membership.rs"]
 mod membership;
+#[path = "paper/memory.rs"]
+mod memory;
 #[path = "paper/pre_vote.rs"]
 mod pre_vote;
 #[path = "paper/reads.rs"]

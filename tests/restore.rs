@@ -383,6 +383,21 @@ fn a_staged_snapshot_with_more_bytes_than_it_has_is_refused() {
     assert_eq!(error, RestoreError::PartialBeyondTotal { received: 8, total: 7 });
 }
 
+/// It would be installed as it is.
+#[test]
+fn an_impossible_staged_snapshot_is_refused() {
+    let staged = |snapshot| {
+        let partial = PartialSnapshot { source: N2, snapshot, total: 7, received: 7 };
+        start(N1, Restored { partial: Some(partial), ..three_entries() }).err()
+    };
+    let nowhere = SnapshotMeta { position: at(0, 9), ..three_entries().snapshot };
+    assert_eq!(staged(nowhere), Some(RestoreError::ImpossibleBase { base: at(0, 9) }));
+    let nobody = SnapshotMeta { position: at(2, 9), ..SnapshotMeta::default() };
+    assert_eq!(staged(nobody), Some(RestoreError::NoVoters { index: LogIndex(9) }));
+    let later = SnapshotMeta { position: at(9, 9), ..three_entries().snapshot };
+    assert_eq!(staged(later), None, "the disk never learnt of its term: it is sent again");
+}
+
 /// The last resort names the survivors, this node among the voters.
 #[test]
 fn a_membership_is_forced_by_one_of_its_voters() {

@@ -51,9 +51,8 @@ impl Replica {
         } else if self.machine.fetch.is_free(self.now) {
             let ticket = self.ticket();
             self.machine.fetch.ask(ticket.number, self.now);
-            let last = LogIndex(
-                until.0.min(self.machine.handed.0.saturating_add(self.config.max_batch_entries)),
-            );
+            let most = self.machine.handed.0.saturating_add(self.config.max_batch_entries);
+            let last = until.min(LogIndex(most));
             let max_bytes = self.config.max_batch_bytes;
             let reader = Reader::Machine;
             effects.push(Effect::Fetch(Fetch { ticket, reader, first, last, max_bytes }));

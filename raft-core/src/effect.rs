@@ -23,11 +23,13 @@ pub enum Effect {
     Apply(Apply),
     /// Load the snapshot that counts into the machine, then step with the receipt. Part of the lane of `Apply`.
     Restore(Restore),
-    /// Read entries from the log's store, then step with them. One for each reader at a time; what takes longer than
-    /// an election timeout is asked again, and the late answer refused.
+    /// Read entries from the log's store, then step with them. There is one for each reader at a time; one for a
+    /// peer that is not answered for a few heartbeats is asked again, and so is one for the machine after an election
+    /// timeout. The late answer is refused.
     Fetch(Fetch),
-    /// Read some of a snapshot for a peer, then step with it. One for each peer at a time; what takes longer than
-    /// an election timeout is asked again, and the late answer refused.
+    /// Read some of a snapshot for a peer, then step with it. There is one for each peer at a time; one that is not
+    /// answered for a few heartbeats, or that the peer has no use for any more, is asked again, and the late answer
+    /// refused.
     ReadChunk(ReadChunk),
     /// Stage some of a snapshot that arrives, then step with the receipt. There is at most one of this or of
     /// `FetchSnapshot` at a time.

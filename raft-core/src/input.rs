@@ -9,6 +9,11 @@ use crate::snapshot::{ChunkRead, ChunkWritten, SnapshotTaken};
 use crate::types::Ticks;
 
 /// One thing that happened, for [`Node::step`](crate::Node::step).
+///
+/// A receipt or answer that nobody waits for (of another life, or to a question that was given up) changes nothing but
+/// the count of [`ForeignReceipt`](crate::Rejection::ForeignReceipt). Neither does an answer of use to nobody:
+/// entries that are not the log's, bytes that were not asked for, a snapshot older than the one that counts; what
+/// was asked is then asked again in a while.
 #[derive(Debug)]
 pub enum Input {
     /// Nothing but time. Stepping with it early does no harm.

@@ -190,7 +190,8 @@ impl Pending {
     fn changed(&mut self, position: LogPosition, membership: &Membership) -> Option<RequestId> {
         let waiting = take(&mut self.appended, &position);
         if membership.is_joint() {
-            self.leaving_joint = waiting;
+            // No honest leader follows one with another: the first must be left before.
+            self.leaving_joint = self.leaving_joint.or(waiting);
             None
         } else {
             waiting.or(self.leaving_joint.take()).map(|waiting| waiting.request)

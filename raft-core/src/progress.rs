@@ -137,7 +137,6 @@ impl Progress {
 
     /// The log does not hold the next entry any more: the peer is sent a snapshot instead.
     pub(crate) fn send_snapshot(&mut self, snapshot: SnapshotMeta) {
-        self.fetch = Slot::Free;
         self.flow = Flow::Snapshot(Box::new(Sending::new(snapshot)));
     }
 
@@ -247,8 +246,9 @@ impl Progress {
         self.probe();
     }
 
+    /// What is being read for it may be of no use any more, but goes on being the one thing that is.
     fn probe(&mut self) {
-        self.fetch = Slot::Free;
+        self.fetch.end_rest();
         self.flow = Flow::Probe(Probe::Due);
     }
 

@@ -299,7 +299,8 @@ impl Restored {
             Some(PartialSnapshot { total, received, .. }) if received > total => {
                 Err(RestoreError::PartialBeyondTotal { received: *received, total: *total })
             }
-            _ => Ok(()),
+            Some(partial) => possible(&partial.snapshot),
+            None => Ok(()),
         }
     }
 
@@ -312,11 +313,9 @@ impl Restored {
 
     /// Snapshot and log begin at positions that a log can have.
     fn validate_positions(&self) -> Result<(), RestoreError> {
+        possible(&self.snapshot)?;
+        possible_position(self.log.base())?;
         for position in [self.snapshot.position, self.log.base()] {
-            let is_nowhere = (position.term == Term::ZERO) != (position.index == LogIndex::ZERO);
-            if is_nowhere || position.index > LogIndex::MAX {
-                return Err(RestoreError::ImpossibleBase { base: position });
-            }
             if position.term > self.hard_state.term {
                 return Err(RestoreError::EntryBeyondTerm {
                     entry: position,
@@ -324,10 +323,24 @@ impl Restored {
                 });
             }
         }
-        let SnapshotMeta { position, membership } = &self.snapshot;
-        if position.index > LogIndex::ZERO && membership.voters().is_empty() {
-            return Err(RestoreError::NoVoters { index: position.index });
-        }
         Ok(())
     }
+}
+
+/// A snapshot that a cluster can have.
+fn possible(snapshot: &SnapshotMeta) -> Result<(), RestoreError> {
+    let SnapshotMeta { position, membership } = snapshot;
+    possible_position(*position)?;
+    if position.index > LogIndex::ZERO && membership.voters().is_empty() {
+        return Err(RestoreError::NoVoters { index: position.index });
+    }
+    Ok(())
+}
+
+fn possible_position(position: LogPosition) -> Result<(), RestoreError> {
+    let is_nowhere = (position.term == Term::ZERO) != (position.index == LogIndex::ZERO);
+    if is_nowhere || position.index > LogIndex::MAX {
+        return Err(RestoreError::ImpossibleBase { base: position });
+    }
+    Ok(())
 }

@@ -46,7 +46,8 @@ pub struct LogIndex(pub u64);
 impl LogIndex {
     /// The place before the first entry.
     pub const ZERO: Self = Self(0);
-    /// No message may name an index above this one.
+    /// No message may name an index above this one. (As with [`Term::MAX`], a leader that lies about its snapshot
+    /// can bring a log here, where nothing can be added any more.)
     pub const MAX: Self = Self(1 << 62);
 
     /// The index after this one.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use raft_core::{
     AppendEntries, AppendReply, Ballot, Cause, ClusterId, Entries, Entry, Envelope, Incarnation,
-    InstallSnapshot, LogIndex, LogPosition, Membership, Message, NodeId, Payload, Refusal, Round,
-    SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
+    InstallSnapshot, LogIndex, LogPosition, Membership, MembershipParts, Message, NodeId, Origin,
+    Payload, Refusal, Round, SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
 };
 
 /// What to send, chosen by proptest so that it can shrink it.
@@ -184,9 +184,22 @@ fn spoil(shared: &mut Entries, value: Value) {
     *shared = entries.into_iter().collect();
 }
 
-/// A membership in which the receiver may not occur, or which names nobody at all.
-fn strange_membership(seed: u64) -> Arc<Membership> {
-    Membership::of_voters((seed % 3..3).map(NodeId)).unwrap_or_default().into()
+/// A membership in which the receiver may not occur, or only as a learner or as an outgoing voter; or one that names
+/// nobody at all, or very many, or has a great deal to say of somebody.
+pub(crate) fn strange_membership(seed: u64) -> Arc<Membership> {
+    let set = |ids: std::ops::Range<u64>| ids.map(NodeId).collect();
+    let mut parts = MembershipParts { voters: set(seed % 3..3), ..MembershipParts::default() };
+    match seed / 3 % 8 {
+        0 => parts.outgoing = set(2..5),
+        1 => parts.learners = set(3..6),
+        2 => parts.voters = set(4..6),
+        3 => (parts.outgoing, parts.learners) = (set(1..3), set(3..4)),
+        4 => parts.voters = set(0..2_000),
+        5 => drop(parts.contexts.insert(NodeId(2), vec![b'@'; 100_000].into())),
+        6 => parts.voters = set(0..0),
+        _ => {}
+    }
+    Membership::try_from(parts).unwrap_or_default().into()
 }
 
 pub(crate) const KINDS: usize = 16;
@@ -208,7 +221,7 @@ pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosi
         4 => {
             let entry = |place: usize| Entry {
                 term: Term(values[place].of(term.0)),
-                payload: Payload::command("forged"),
+                payload: invent_payload(values[6], incarnation, sequence),
             };
             let count = usize::try_from(values[5].of(0) % 3).expect("a small number");
             let entries = (3..3 + count).map(entry).collect();
@@ -239,13 +252,31 @@ pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosi
     }
 }
 
+/// A command, one that answers a forward of the receiver's, or a change of members.
+fn invent_payload(value: Value, incarnation: Incarnation, sequence: u64) -> Payload {
+    match value.of(0) % 4 {
+        0 => Payload::Blank,
+        1 => Payload::Membership(strange_membership(value.of(0) / 4)),
+        2 => {
+            let origin = Origin { node: NodeId(value.of(0) / 4 % 4), incarnation, sequence };
+            Payload::Command { data: "forged".into(), origin: Some(Box::new(origin)) }
+        }
+        _ => Payload::command("forged"),
+    }
+}
+
 /// A snapshot of something, in one chunk or a few, or from elsewhere.
 fn invent_snapshot(values: &[Value; 7], position: LogPosition) -> InstallSnapshot {
     let membership = strange_membership(values[2].of(0));
     let (offset, length) = (values[3].of(0), values[4].of(4) % 8);
     let data = vec![b'?'; usize::try_from(length).expect("a small number")].into();
-    let content = match values[5].of(0) % 4 {
+    let content = match values[5].of(0) % 5 {
         0 => SnapshotContent::Locator(data),
+        4 => {
+            let words = SnapshotContent::MAX_LOCATOR_BYTES as u64 + values[6].of(0) % 2;
+            let words = usize::try_from(words).expect("a small number");
+            SnapshotContent::Locator(vec![b'w'; words].into())
+        }
         1 => SnapshotContent::Chunk { offset, total: values[6].of(8), data },
         _ => SnapshotContent::Chunk { offset: 0, total: length, data },
     };

@@ -2,11 +2,12 @@
 //! and for the machine (fine points 10 and 12).
 
 use raft_core::{
-    Effect, Effects, Entries, Input, LogIndex, NodeId, Reader, RecordedInput, Rejection, Settings,
-    Ticks,
+    AppendReply, Effect, Effects, Entries, Input, LogIndex, Message, NodeId, Reader, RecordedInput,
+    Rejection, Settings, Ticks,
 };
 
 use crate::support::disk;
+use crate::support::messages::{at, message};
 use crate::support::requests::members;
 use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, N4, Pace, settings};
 
@@ -247,4 +248,25 @@ fn an_answer_of_another_life_is_refused() {
     node.step(before.status().deadline, answer, &mut Effects::new());
     assert_eq!(node.status().rejections.count(Rejection::ForeignReceipt), 1);
     assert_eq!(node.last(), before.last());
+}
+
+/// Fine point 12: there is one question a peer, also when it refuses append after append.
+#[test]
+fn fine_point_12_a_peer_has_one_question_whatever_it_says() {
+    let mut cluster = with_long_log(small(), 2);
+    cluster.isolate(N3);
+    cluster.elect(N2);
+    cluster.forge();
+    cluster.host(N2).fetch_pace = Pace::Held;
+    let questions = |cluster: &Cluster| cluster.hosts[&N2].lanes.fetches.len();
+    for index in (2..cluster.last(N1)).rev() {
+        let (refused, hint) = (at(1, index), at(1, index - 1));
+        let refusal = Message::AppendReply(AppendReply::Mismatch { refused, hint });
+        cluster.receive(message(N3, N2, 2, refusal));
+    }
+    assert_eq!((cluster.peer(N2, N3).next, questions(&cluster)), (LogIndex(2), 1));
+    cluster.heal();
+    cluster.release_lanes(N2);
+    cluster.pass(Ticks(2 * E.0));
+    assert_eq!(cluster.commands(N3), cluster.commands(N1));
 }

@@ -1,11 +1,12 @@
 //! Requests: exactly one answer each (paper §8, thesis §6.2), forwarding (fine point 1), fates (fine point 2).
 
 use raft_core::{
-    Envelope, Forwarding, Incarnation, LogIndex, Message, NodeId, Outcome, Refusal, Role, Settings,
-    Ticks, Toggle,
+    AppendEntries, Entry, Envelope, Forwarding, Incarnation, LogIndex, Message, NodeId, Outcome,
+    Refusal, Role, Settings, Term, Ticks, Toggle,
 };
 
-use crate::support::messages::{append, at, message};
+use crate::support::messages::{accepted, append, at, message};
+use crate::support::requests::members;
 use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace, settings};
 
 fn refused(refusal: Refusal, leader: Option<NodeId>) -> Outcome {
@@ -223,7 +224,7 @@ fn fine_point_2_a_truncated_entry_may_commit_later() {
     assert_eq!((cluster.terms(N1), cluster.outcome(request)), (vec![1, 2], None));
     // A leader of term 3 that holds the entry brings it back and commits it.
     let entry = cluster.node(N3).entry(LogIndex(2)).expect("it was delivered").clone();
-    let back = Message::AppendEntries(raft_core::AppendEntries {
+    let back = Message::AppendEntries(AppendEntries {
         previous: at(1, 1),
         entries: [entry].into_iter().collect(),
         commit: LogIndex(2),
@@ -316,4 +317,29 @@ fn every_request_has_exactly_one_answer() {
         };
         assert!(requests.iter().filter(done).count() > 50);
     }
+}
+
+/// Nor is one forgotten when a leader lies: whoever has seen his joint configuration committed waits for the one
+/// after it, not for another joint one, and knows nothing when that does not come.
+#[test]
+fn a_lying_leader_makes_no_request_forgotten() {
+    let limits = Settings { request_timeout: Ticks(5 * E.0), ..settings() };
+    let mut cluster = Cluster::with(3, limits);
+    cluster.elect(N1);
+    let change = cluster.change(N1, members(&[1, 4, 5], &[]));
+    let acknowledged = || message(N2, N1, 1, accepted(2));
+    cluster.forge();
+    for from in [N2, NodeId(4)] {
+        cluster.receive(Envelope { from, ..acknowledged() });
+    }
+    assert_eq!((cluster.last(N1), cluster.commit(N1)), (3, 2), "the final one is in the log");
+    let joint = cluster.hosts[&N1].disk.entries[1].payload.clone();
+    let entries = [Entry { term: Term(2), payload: joint }].into_iter().collect();
+    let append = AppendEntries { previous: at(1, 2), entries, commit: LogIndex(3) };
+    cluster.receive(message(N3, N1, 2, Message::AppendEntries(append)));
+    assert_eq!((cluster.commit(N1), cluster.unanswered()), (3, vec![change]));
+    assert_eq!(cluster.node(N1).status().pending_requests, 1);
+    cluster.isolate_all(&[N1, N2, N3]);
+    cluster.pass(limits.request_timeout);
+    assert_eq!(cluster.outcome(change), Some(Outcome::Unknown));
 }

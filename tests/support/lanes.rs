@@ -108,7 +108,10 @@ impl Reading {
     }
 
     fn failed(self) -> RecordedInput {
-        let answer = ChunkAnswer::Failed;
+        self.answered(ChunkAnswer::Failed)
+    }
+
+    pub(crate) fn answered(self, answer: ChunkAnswer) -> RecordedInput {
         RecordedInput::ChunkRead { number: self.number, peer: self.peer, answer }
     }
 }

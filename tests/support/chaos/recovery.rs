@@ -32,9 +32,9 @@ impl Chaos {
             cluster.release_lanes(id);
         }
         cluster.pass(Ticks(PATIENCE * E.0));
-        stop_strangers(cluster);
         let mut patience = ELECTION_PATIENCE;
         while patience > 0 && (patience == ELECTION_PATIENCE || cluster.leader().is_none()) {
+            stop_strangers(cluster);
             cluster.pass(Ticks(PATIENCE * E.0));
             patience -= PATIENCE;
         }
@@ -92,6 +92,9 @@ fn stop_strangers(cluster: &mut Cluster) {
     // Who leads may still be disputed; who is a member is not, once the latest log is known.
     let latest = cluster.ids().into_iter().max_by_key(|id| cluster.node(*id).last());
     let latest = latest.expect("there are nodes");
+    if !cluster.node(latest).is_membership_committed() {
+        return; // Those that are to leave may be needed for it.
+    }
     let members = cluster.node(latest).membership().clone();
     for id in cluster.ids().into_iter().filter(|id| !members.contains(*id)) {
         cluster.isolate(id);
