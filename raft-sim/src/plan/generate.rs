@@ -89,6 +89,7 @@ enum Item {
     ApplyReport = 34,
     Machine = 35,
     Clocks = 36,
+    ClockError = 47,
     SnapshotEvery = 37,
     SnapshotLatency = 38,
     SnapshotFailures = 39,

@@ -75,7 +75,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                     self.tell(TraceEvent::Phase { phase: Phase::StaticCut });
                     self.begin_cut(STATIC_CUT, &Fault::Cut { cut, lasts }, &cut);
                     let most = self.elections_needed(&cut);
-                    self.wait(Stage::Settling { most }, settle.0);
+                    // Whoever is left may have to bring each other up to date before anything is committed.
+                    self.wait(Stage::Settling { most }, settle.0 + self.catching_up());
                 }
                 Ok(())
             }
@@ -280,18 +281,18 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.start_probing();
         let election = self.plan.settings.election_timeout.0;
         let timeouts = PATIENCE + PATIENCE_PER_NODE * u64::from(self.plan.nodes);
-        // In the worst case entries travel one by one, each there and back and through two disks.
-        let catching_up = self.backlog() * self.plan.settings.fraction(FAIR_PART / 4);
-        let bound = timeouts * election + 2 * self.plan.longest_request_timeout() + catching_up;
+        let asking = 2 * self.plan.longest_request_timeout();
+        let bound = timeouts * election + asking + self.catching_up();
         // The deadline has a stamp of its own; looks in between have none.
         self.queue.push(self.now + bound, Event::Phase { stamp: DEADLINE });
     }
 
-    /// How many entries the node that is furthest behind may lack.
-    fn backlog(&self) -> u64 {
+    /// How long the node that is furthest behind may take to catch up. In the worst case entries travel one by one,
+    /// each there and back and through two disks.
+    fn catching_up(&self) -> u64 {
         let longest = self.survivors().map(|host| host.view.last.index.0).max().unwrap_or(0);
         let shortest = self.survivors().map(|host| host.view.commit.0).min().unwrap_or(0);
-        longest.saturating_sub(shortest)
+        longest.saturating_sub(shortest) * self.plan.settings.fraction(FAIR_PART / 4)
     }
 
     /// The prober has succeeded through every node.

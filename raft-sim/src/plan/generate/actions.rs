@@ -89,6 +89,15 @@ fn complicate(
         } else {
             draw.log_uniform(election / 4, election * 5)
         };
+        if percent(draw, 40) {
+            // When the target acts on it at last, the leader does not hear of it.
+            let cut = Cut::Isolate { target: Target::Leader, way: Way::Inbound };
+            let before = Instant(at + lasts.saturating_sub(draw.between(1, election / 2)));
+            let deaf = Ticks(draw.between(election / 2, election * 2));
+            operations
+                .faults
+                .push(TimedFault { at: before, fault: Fault::Cut { cut, lasts: deaf } });
+        }
         let fault = Fault::Hold { kind: MessageKind::TimeoutNow, from: None, lasts: Ticks(lasts) };
         // Held back before it is sent.
         operations.faults.push(TimedFault { at: Instant(at.saturating_sub(1)), fault });

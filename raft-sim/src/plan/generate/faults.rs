@@ -34,7 +34,7 @@ struct Style {
 }
 
 /// The sorts of episodes, each as often as it is listed.
-const EPISODES: [Episode; 14] = [
+const EPISODES: [Episode; 15] = [
     Episode::Single,
     Episode::Single,
     Episode::Single,
@@ -48,6 +48,7 @@ const EPISODES: [Episode; 14] = [
     Episode::HeldBack,
     Episode::Unsynced,
     Episode::Bounce,
+    Episode::Doubt,
     Episode::Doubt,
 ];
 
@@ -272,8 +273,8 @@ fn doubt(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFaul
     let way = *draw.pick(&[Way::Both, Way::Both, Way::Outbound]);
     let cut = Cut::Link { target: Target::Leader, other: Target::Follower, way };
     faults.push(TimedFault { at: Instant(at), fault: Fault::Cut { cut, lasts } });
-    for _ in 0..draw.between(1, 4) {
-        at += draw.between(style.election / 4, style.election * 2);
+    for _ in 0..draw.between(2, 6) {
+        at += draw.between(style.election / 8, style.election);
         let down = Ticks(draw.log_uniform(500, style.election / 2));
         let target = Target::Follower;
         let fault = Fault::Crash { target, point: CrashPoint::Now, down };

@@ -45,7 +45,7 @@ pub(super) fn settings(source: Source) -> PlanSettings {
     let election = ELECTION_TIMEOUT;
     let parts = *source.of(Item::Heartbeat).pick(&[3, 4, 5, 7, 10]);
     let stickiness = toggle(source.of(Item::Stickiness), 20);
-    let wants_lease = toggle(source.of(Item::ReadLease), 50);
+    let wants_lease = toggle(source.of(Item::ReadLease), 40);
     let batch_bytes = limit(source.of(Item::BatchBytes), 35, (64, 1_024), 64 * 1_024);
     PlanSettings {
         election_timeout: Ticks(election),
@@ -74,7 +74,7 @@ pub(super) fn settings(source: Source) -> PlanSettings {
         max_chunk_bytes: limit(source.of(Item::ChunkBytes), 60, (512, 4_096), 64 * 1_024),
         // A lease rests on stickiness.
         read_lease: if stickiness.is_on() { wants_lease } else { Toggle::Off },
-        max_clock_drift_ppm: MAX_CLOCK_ERROR,
+        max_clock_drift_ppm: clock_error(source),
         priority: Priority::HIGHEST,
     }
 }
@@ -104,6 +104,7 @@ pub(super) fn other_settings(
         election_timeout: Ticks(election),
         request_timeout: Ticks(other.request_timeout.0.max(election)),
         priority: Priority(u8::try_from(steps).unwrap_or(0)),
+        max_clock_drift_ppm: settings.max_clock_drift_ppm,
         ..other
     };
     // Under a static cut everybody keeps the safeguards.
@@ -222,27 +223,29 @@ fn sessions(mut draw: Draw) -> u64 {
 }
 
 /// How wrong a clock is at most, in millionths.
-const MAX_CLOCK_ERROR: u32 = 50_000;
+fn clock_error(source: Source) -> u32 {
+    *source.of(Item::ClockError).pick(&[10_000, 50_000, 150_000])
+}
 
-/// In half of the plans all clocks are right. In the others each is wrong by up to a twentieth, or by just that in one
-/// direction or the other, or one clock differs by that much from all others.
+/// In half of the plans all clocks are right. In the others each is wrong by as much as it may, or less; or by just
+/// that in one direction or the other; or one clock differs by that much from all others.
 pub(super) fn clocks(source: Source, nodes: u32) -> Vec<u32> {
-    const LATE: u32 = TRUE_RATE - MAX_CLOCK_ERROR;
-    const EARLY: u32 = TRUE_RATE + MAX_CLOCK_ERROR;
+    let error = clock_error(source);
+    let (late, early) = (TRUE_RATE - error, TRUE_RATE + error);
     let mut draw = source.of(Item::Clocks);
     let wrong = percent(&mut draw, 50);
     let (sort, odd) = (draw.below(3), draw.between(1, nodes.into()));
-    let (one, others) = *draw.pick(&[(LATE, EARLY), (EARLY, LATE)]);
+    let (one, others) = *draw.pick(&[(late, early), (early, late)]);
     let mut rates = Vec::new();
     for node in 1..=u64::from(nodes) {
         let mut draw = source.nth(Item::Clocks, node);
         rates.push(match sort {
             _ if !wrong => TRUE_RATE,
             0 => {
-                let off = draw.below(u64::from(2 * MAX_CLOCK_ERROR) + 1);
-                LATE + u32::try_from(off).unwrap_or(0)
+                let off = draw.below(u64::from(2 * error) + 1);
+                late + u32::try_from(off).unwrap_or(0)
             }
-            1 => *draw.pick(&[LATE, EARLY]),
+            1 => *draw.pick(&[late, early]),
             _ if node == odd => one,
             _ => others,
         });
@@ -253,9 +256,15 @@ pub(super) fn clocks(source: Source, nodes: u32) -> Vec<u32> {
 pub(super) fn workload(source: Source, settings: &PlanSettings, heal_at: Instant) -> Workload {
     let election = settings.election_timeout.0;
     let clients = source.of(Item::Clients).between(3, 10);
-    let operations = source.of(Item::Operations).between(250, 600);
+    let mut operations = source.of(Item::Operations);
+    // A quiet cluster is another one: logs stay equal while nobody writes, and so anybody may be elected.
+    let operations = if percent(&mut operations, 20) {
+        operations.between(15, 80)
+    } else {
+        operations.between(250, 600)
+    };
     // So many operations need so much time each, if they are to last until everything is healed.
-    let each = (heal_at.0 * clients / operations).max(1_000);
+    let each = (heal_at.0 * clients / operations).clamp(1_000, 4 * election);
     let mut think = source.of(Item::Think);
     let think = Span::new(each / 8, think.between(each / 2, each * 2));
     let mut patience = source.of(Item::Patience);
