@@ -41,8 +41,8 @@ impl Victim {
     }
 
     fn step(&mut self, input: &RecordedInput) {
-        let real = input.replay(&self.node);
-        self.node.step(self.now, real, &mut self.effects);
+        let again = input.replay(&self.node);
+        self.node.step(self.now, again, &mut self.effects);
         assert_eq!(self.node.invariants(), Ok(()), "after {input:?}");
         let Self { node, host, effects, answered, .. } = self;
         while let Some(effect) = effects.pop() {
