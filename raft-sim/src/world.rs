@@ -78,6 +78,8 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     /// What the operator has asked for, and how often.
     wishes: Vec<(OpId, Wish)>,
     wishes_made: u64,
+    /// How many there were when everything was healed.
+    wishes_before_healing: usize,
     faults: Faults,
     stage: Stage,
     founders: Membership,
@@ -181,6 +183,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             clients: Vec::new(),
             wishes: Vec::new(),
             wishes_made: 0,
+            wishes_before_healing: 0,
             faults: Faults::default(),
             stage: Stage::Faults,
             founders,

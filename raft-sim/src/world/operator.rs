@@ -67,6 +67,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if !self.hosts[node].is_up() || self.hosts[node].hold(event) == Held::Yes {
             return Ok(());
         }
+        if (number as usize) < self.wishes_before_healing && self.stage.is_healed() {
+            // It waited at a suspended node. By now the operator wants something else.
+            return Ok(());
+        }
         let (op, wish) = self.wishes[number as usize].clone();
         let id = RequestId(op.0);
         let request = match wish {

@@ -159,6 +159,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn heal(&mut self) {
         self.stage = Stage::Mending { until: u64::MAX, hope: u64::MAX };
         self.faults.clear();
+        self.wishes_before_healing = self.wishes.len();
         let longest = self.plan.settings.fraction(FAIR_PART);
         self.change_links(|network| network.heal(longest));
         for node in 0..self.hosts.len() {

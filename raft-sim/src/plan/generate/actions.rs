@@ -6,7 +6,7 @@ use super::shape::percent;
 use super::{Item, Source};
 use crate::draw::Draw;
 use crate::plan::{
-    Action, Cut, Fault, MessageKind, PlanSettings, Target, TimedAction, TimedFault, Way,
+    Action, CrashPoint, Cut, Fault, MessageKind, PlanSettings, Target, TimedAction, TimedFault, Way,
 };
 
 /// How many nodes found the cluster: in two fifths of the plans not all.
@@ -43,6 +43,10 @@ pub(super) fn operations(
     for burst in 0..draw.between(1, 6) {
         let mut draw = source.nth(Item::Action, burst);
         let mut at = begins(&mut draw, election, heal_at, faults);
+        if percent(&mut draw, 15) {
+            usurp(&mut operations, &mut draw, election, at, nodes);
+            continue;
+        }
         for _ in 0..draw.between(1, 4) {
             let action = action(&mut draw, nodes, election, &members);
             match &action {
@@ -109,6 +113,25 @@ fn complicate(
         let soon = Instant(at + draw.log_uniform(1, election / 4));
         operations.faults.push(TimedFault { at: soon, fault: Fault::Cut { cut, lasts } });
     }
+}
+
+/// A node that has not heard the leader for long stands just when others, who still follow, have come back from a
+/// crash.
+fn usurp(operations: &mut Operations, draw: &mut Draw, election: u64, at: u64, nodes: u32) {
+    let node = NodeId(draw.between(1, nodes.into()));
+    let cut = Cut::Link { target: Target::Node(node), other: Target::Leader, way: Way::Both };
+    let deaf = draw.between(election, election * 2);
+    let mut fault = |at, fault| operations.faults.push(TimedFault { at: Instant(at), fault });
+    fault(at, Fault::Cut { cut, lasts: Ticks(deaf + election) });
+    let down = draw.log_uniform(500, election / 8);
+    for other in (1..=nodes.into()).map(NodeId).filter(|other| *other != node) {
+        if percent(draw, 60) {
+            let (target, point) = (Target::Node(other), CrashPoint::Now);
+            fault(at + deaf, Fault::Crash { target, point, down: Ticks(down) });
+        }
+    }
+    let soon = at + deaf + down + draw.log_uniform(election / 1_000, election / 8);
+    operations.actions.push(TimedAction { at: Instant(soon), action: Action::Campaign { node } });
 }
 
 /// Old and new voters lose sight of each other while members change, or learners and voters.
