@@ -2,13 +2,16 @@
 //!
 //! The world tells [`Checks`] what happens, in the order in which it happens; the answer to a thing that must not
 //! happen is a [`Violation`]. Each call costs amortised constant time, whatever the length of the run: logs are
-//! compared by one hash that stands for a whole prefix, and nothing is copied.
+//! compared by one hash that stands for a whole prefix, and nothing is copied. (Machines behind a table of sessions give
+//! their digest by encoding it, which costs its size.)
 //!
-//! The order of calls: `started` after a start; `stepped` after each step and before its effects are
+//! The order of calls: `started` after a start, `forced` after one with a forced membership; `stepped` after each step and before its effects are
 //! carried out; then `submitted` and `sent` for its effects. `durable` when a write is on disk (its receipt comes
 //! later), or `crashed` with what is left of it. `delivered` just before the receiver is stepped. `applied` after
 //! each entry, commands and others alike. `invoked` when a client asks, `proposed` just before the node is stepped
-//! with what it asked, `answered` for the answer. `malformed` just before a node is stepped with what it must reject.
+//! with what it asked, `reads` or `ordered` before that when it is a read or an operator's request, `answered` or
+//! `order_answered` for the answer. `took` when a snapshot is taken, `machine_restored` when a machine becomes one.
+//! `malformed` just before a node is stepped with what it must reject.
 //! `restored` for each machine when the run is over, then `finish`.
 
 mod clients;
@@ -163,13 +166,6 @@ impl<M: Machine> Checks<M> {
         raft: &R,
     ) -> Result<(), Violation> {
         self.begin(at, node, raft, |disk, view| LogPosition::new(view.term, disk.index.next()))
-    }
-
-    /// Whether everything that is committed is on a node's disk.
-    pub fn holds_all_committed(&self, node: NodeId) -> bool {
-        let last = self.ghost.last_index();
-        self.place_of(node)
-            .is_some_and(|place| self.nodes[place].disk.equals_up_to(&self.ghost.log, last))
     }
 
     fn begin<R: Raft>(

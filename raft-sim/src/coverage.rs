@@ -117,8 +117,8 @@ situations! {
     MixedSettings, "mixed-settings", 40_000, "Some nodes were configured otherwise than others.";
     DiskLost, "disk-lost", 10_000, "A node lost its disk for good.";
     AmnesiaRefused, "amnesia-refused", 10_000, "A node that had lost its disk was refused when it came back under its name.";
-    MembershipForced, "membership-forced", 1_000, "A survivor of a lost majority was forced to go on without it.";
-    ForcedWithLoss, "forced-with-loss", 0, "No survivor of a lost majority held everything that was committed.";
+    MembershipForced, "membership-forced", 1_000, "A membership of survivors was forced upon a cluster that could elect nobody.";
+    ForcedWithLoss, "forced-with-loss", 0, "A cluster could elect nobody, and no survivor held everything that was committed.";
     SessionUsed, "session-used", 30_000, "A client was told the output of a command of its session.";
     SessionRepeated, "session-repeated", 20_000, "A client with a session sent a command again whose fate it did not know.";
     SessionExpired, "session-expired", 10_000, "A client found its session expired.";

@@ -225,11 +225,11 @@ impl History {
     }
 
     /// An operation that was invoked is now asked as a read, of a cluster that has committed everything up to
-    /// `committed`.
-    pub fn reads(&mut self, id: OpId, committed: LogIndex) {
+    /// `committed`, by the route that it takes now.
+    pub fn reads(&mut self, id: OpId, committed: LogIndex, route: Route) {
         if let Some((_, place)) = self.waiting.iter().rfind(|(waiting, _)| *waiting == id) {
             let operation = &mut self.operations[*place];
-            operation.manner = Manner::Read;
+            (operation.manner, operation.route) = (Manner::Read, route);
             operation.floor = operation.floor.max(committed);
         }
     }

@@ -94,8 +94,8 @@ pub enum Ending {
 pub struct Replayed {
     /// What happened.
     pub timeline: Timeline,
-    /// The node at the end; not to be stepped on after a panic.
-    pub node: Node,
+    /// The node at the end; none after a panic.
+    pub node: Option<Node>,
     /// How many steps were taken.
     pub steps: u64,
     /// With how many recorded statuses the node was compared.
@@ -150,24 +150,46 @@ impl Recording {
     pub fn replay(&self, until: Option<Instant>) -> Result<Replayed, RecordingError> {
         let node = self.started.begin()?;
         let timeline = Timeline { nodes: vec![node.id()], rows: Vec::new() };
-        let mut replayed = Replayed { timeline, node, steps: 0, compared: 0, ending: Ending::Same };
-        replayed.row(self.started.now, "starts");
+        let mut life = Life { timeline, node, steps: 0, compared: 0 };
+        life.row(self.started.now, "starts");
+        let mut ending = Ending::Same;
         for (line, what) in &self.lines {
-            replayed.ending = match what {
-                RecordedLine::Step(step) if until.is_some_and(|until| step.now > until) => break,
-                RecordedLine::Step(step) => replayed.step(*line, step),
-                RecordedLine::Status(status) => replayed.compare(*line, status),
-                RecordedLine::Started(_) => Ending::Same,
-            };
-            if replayed.ending != Ending::Same {
+            if matches!(what, RecordedLine::Step(step) if until.is_some_and(|until| step.now > until))
+            {
+                break;
+            }
+            let lived = catch(|| life.take(*line, what));
+            ending = lived.unwrap_or_else(|panicked| {
+                let what = format!("{} at {}", panicked.message, panicked.location);
+                Ending::Panicked { line: *line, what }
+            });
+            if ending != Ending::Same {
                 break;
             }
         }
-        Ok(replayed)
+        let Life { timeline, node, steps, compared } = life;
+        let node = Some(node).filter(|_| !matches!(ending, Ending::Panicked { .. }));
+        Ok(Replayed { timeline, node, steps, compared, ending })
     }
 }
 
-impl Replayed {
+/// A life while it is lived.
+struct Life {
+    timeline: Timeline,
+    node: Node,
+    steps: u64,
+    compared: u64,
+}
+
+impl Life {
+    fn take(&mut self, line: u64, what: &RecordedLine) -> Ending {
+        match what {
+            RecordedLine::Step(step) => self.step(line, step),
+            RecordedLine::Status(status) => self.compare(line, status),
+            RecordedLine::Started(_) => Ending::Same,
+        }
+    }
+
     fn row(&mut self, at: Instant, what: &str) {
         let id = self.node.id();
         let state = Some(NodeState::of(&self.node.view()));
@@ -178,11 +200,7 @@ impl Replayed {
         let before = self.node.view();
         let mut effects = Effects::new();
         self.row(step.now, &given(&step.input));
-        let node = &mut self.node;
-        if let Err(panicked) = catch(|| step.replay(node, &mut effects)) {
-            let what = format!("{} at {}", panicked.message, panicked.location);
-            return Ending::Panicked { line, what };
-        }
+        step.replay(&mut self.node, &mut effects);
         self.steps += 1;
         if let Some(changes) = changes(&before, &self.node.view()) {
             self.row(step.now, &changes);

@@ -1,7 +1,8 @@
 //! A machine as replicas keep it: bare, or behind a table of sessions (thesis §6.3).
 //!
 //! Behind a table, what clients propose are [`SessionRequest`]s, and what they are told is what the table says. The
-//! table is `raft-core`'s; what it must do is remembered here apart from it: every command that it lets run.
+//! table is `raft-core`'s; what it must do is remembered here apart from it: every command that it lets run. That memory
+//! travels in snapshots, which grow by it as a user's would not.
 //!
 //! Invariant: whether there is a table is decided once, for all replicas of a run.
 

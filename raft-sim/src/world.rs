@@ -26,7 +26,7 @@ mod sessions;
 pub(crate) mod tests;
 mod trace;
 
-use raft_core::{Instant, Membership, NodeId, Term};
+use raft_core::{Instant, LogPosition, Membership, NodeId, Term};
 
 use crate::check::{CheckLevel, Checks};
 use crate::coverage::Situation;
@@ -84,6 +84,8 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     stage: Stage,
     founders: Membership,
     statistics: Statistics,
+    /// The last entry that a leader is known to have committed.
+    committed: LogPosition,
     /// Who won the latest election.
     last_elected: Option<NodeId>,
     /// The latest term that anybody has led.
@@ -188,6 +190,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             stage: Stage::Faults,
             founders,
             statistics: Statistics::default(),
+            committed: LogPosition::ZERO,
             last_elected: None,
             last_led: Term::ZERO,
             digest: Digest::default(),

@@ -10,8 +10,11 @@ use std::str::FromStr;
 
 use crate::plan::{GENERATOR_VERSION, Plan, Profile};
 
-/// The largest plan file that is read. Real ones are some kilobytes.
-const PLAN_BYTES: u64 = 64 << 20;
+/// The largest file that is read. Plans are some kilobytes; recorded lives may be long.
+const FILE_BYTES: u64 = 1 << 30;
+
+/// How a recorded life begins.
+const RECORDING: &str = "{\"started\":";
 
 /// What a single run is named by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,13 +66,13 @@ impl Source {
             Self::File(path) => {
                 let text = read(path);
                 let plan = text.and_then(|text| {
-                    if text.trim_start().starts_with("{\"started\"") {
+                    if is_recording(&text) {
                         return Ok(Named::Recording(text));
                     }
                     let plan = Plan::from_json(&text).map_err(|error| error.to_string())?;
                     Ok(Named::Plan(Box::new(plan)))
                 });
-                plan.map_err(|reason| format!("the plan file `{self}` cannot be used: {reason}"))
+                plan.map_err(|reason| format!("the file `{self}` cannot be used: {reason}"))
             }
         }
     }
@@ -97,16 +100,23 @@ impl fmt::Display for Source {
     }
 }
 
+/// Whether a text begins as the recorded life of a node does, complete or not.
+fn is_recording(text: &str) -> bool {
+    let beginning = text.chars().filter(|c| !c.is_whitespace()).take(RECORDING.len());
+    beginning.eq(RECORDING.chars())
+}
+
 fn read(path: &Path) -> Result<String, String> {
     let about = fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a file".to_owned());
     }
-    if about.len() > PLAN_BYTES {
-        return Err(format!("it is larger than {PLAN_BYTES} bytes, so it is no plan"));
+    if about.len() > FILE_BYTES {
+        return Err(format!("it is larger than {FILE_BYTES} bytes"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not text, so it is no plan".to_owned())
+    String::from_utf8(bytes)
+        .map_err(|_| "it is not text, so it is neither a plan nor a recording".to_owned())
 }
 
 #[cfg(test)]

@@ -22,10 +22,14 @@ impl<M: Machine> Checks<M> {
         if self.level == CheckLevel::None {
             return;
         }
-        let leads =
-            self.place_of(node).is_some_and(|place| self.nodes[place].view.role == Role::Leader);
-        let route = if leads { Route::Leader } else { Route::Forwarded };
+        let route = self.route(node);
         self.history.invoke(at, op, client, node, route, command);
+    }
+
+    fn route(&self, node: NodeId) -> Route {
+        let place = self.place_of(node);
+        let leads = place.is_some_and(|place| self.nodes[place].view.role == Role::Leader);
+        if leads { Route::Leader } else { Route::Forwarded }
     }
 
     /// A client asks for something that is to take effect once, however often it is sent; `op` names the first
@@ -51,9 +55,11 @@ impl<M: Machine> Checks<M> {
     }
 
     /// What a client asks of a node is asked as a read, and the node is stepped with it next.
-    pub fn reads(&mut self, op: OpId) {
+    pub fn reads(&mut self, op: OpId, node: NodeId) {
         if self.level == CheckLevel::Full {
-            self.history.reads(op, self.ghost.last_index());
+            // It may have waited while the node was suspended, and what it meets now counts.
+            let route = self.route(node);
+            self.history.reads(op, self.ghost.last_index(), route);
         }
     }
 

@@ -55,6 +55,12 @@ fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> 
     let recording = Recording::read(text).map_err(bad)?;
     let Replayed { timeline, node, steps, compared, ending } =
         recording.replay(arguments.until).map_err(bad)?;
+    if let Some(other) = arguments.node.filter(|other| !timeline.nodes.contains(other)) {
+        return Err(BadUse(format!(
+            "--node {other} is not in this recording, the life of {}",
+            timeline.nodes[0]
+        )));
+    }
     let told = match &ending {
         Ending::Same => format!(
             "same: {} steps again; {} recorded {} met",
@@ -80,7 +86,7 @@ fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> 
                 "cut_off": recording.cut_off(),
                 "steps": steps,
                 "compared": compared,
-                "status": node.status(),
+                "status": node.map(|node| node.status()),
                 "timeline": timeline.viewed(&view),
             });
             written(&document)?

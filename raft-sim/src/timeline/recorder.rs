@@ -161,7 +161,7 @@ fn described<M: Machine>(
         }
         TraceEvent::Applied { node, position, command, output } => {
             let what = command.map_or_else(
-                || "a blank entry".to_owned(),
+                || "an entry of the protocol's".to_owned(),
                 |it| words::<M>(has_sessions, it, output),
             );
             (vec![node], format!("{node} applies {position}: {what}"))

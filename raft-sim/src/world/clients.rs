@@ -239,7 +239,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.checks.proposed(Instant(self.now), self.id(node))?;
         let id = RequestId(op.0);
         let request = if let Purpose::Read { .. } = wanted.purpose {
-            self.checks.reads(op);
+            self.checks.reads(op, self.id(node));
             Request::Read { id }
         } else {
             Request::Propose { id, command: wanted.bytes }

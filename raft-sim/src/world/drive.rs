@@ -1,7 +1,7 @@
 //! How a node is driven: the loop that every driver of `raft-core` has (an input, a step, its effects),
 //! with a crash at any point of it.
 
-use raft_core::{Instant, NodeId, Role};
+use raft_core::{Instant, LogPosition, NodeId, Role};
 
 use super::host::{Held, Series, Timer, Work};
 use super::network::Carriage;
@@ -79,6 +79,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.digest.add(number);
         }
         self.digest.add(after.commit.0);
+        let led = before.role == Role::Leader && before.term == after.term;
+        if after.commit > before.commit && (led || after.role == Role::Leader) {
+            // A leader commits through entries of its own term (paper §5.4.2).
+            self.committed = self.committed.max(LogPosition::new(after.term, after.commit));
+        }
         self.digest.add(after.durable.0);
         if has_won(&before, &after) {
             self.statistics.elections += 1;

@@ -370,7 +370,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             } else if let Some(size) = self.refused_as_too_large() {
                 let limit = self.plan.settings.max_command_bytes;
                 let what = format!(
-                    "{id} was asked for nothing that it may take: the last command that the machine drew has \
+                    "{id} was asked for nothing that it may take: the last command has \
                      {size} bytes and max_command_bytes is {limit} (raise it in the plan's settings, or \
                      let the machine draw smaller commands)"
                 );

@@ -1,4 +1,4 @@
-//! How many events a run of a plan may take, estimated rather too high: a plan that needs more than its limit is
+//! How many events a run of a plan may take, estimated rather too high for what goes on all the time: a plan that needs more than its limit is
 //! refused instead of being called endless when it is run.
 
 use raft_core::Instant;
@@ -136,7 +136,9 @@ fn heartbeats(plan: &Plan) -> u64 {
 fn operations_begun(plan: &Plan) -> u64 {
     let load = &plan.workload;
     let takes = usual(load.think) + answered(plan, u64::MAX);
-    (u64::from(load.clients) * plan.heal_at.0 / takes).min(load.operations)
+    let begun = u64::from(load.clients) * plan.heal_at.0 / takes;
+    // A client with a session sends one operation many times.
+    if load.sessions > 0 { begun } else { begun.min(load.operations) }
 }
 
 /// Under a static cut operations are not limited in number, and nothing takes long.

@@ -24,7 +24,10 @@ pub(super) fn check(plan: &Plan) -> Checked {
         return refuse("actions", format!("a list of {}", plan.actions.len()), expected);
     }
     for (number, timed) in plan.actions.iter().enumerate() {
-        action(plan, &timed.action).map_err(|error| error.inside(&format!("actions[{number}]")))?;
+        let inside = |error: crate::plan::PlanError| error.inside(&format!("actions[{number}]"));
+        let why = "which is heal_at, or it is never taken";
+        at_most("at", timed.at.0, plan.heal_at.0, why).map_err(inside)?;
+        action(plan, &timed.action).map_err(inside)?;
     }
     Ok(())
 }
@@ -68,8 +71,9 @@ fn action(plan: &Plan, action: &Action) -> Checked {
         Action::Campaign { node } => known("campaign.node", node),
         Action::Suppress { node, lasts } => {
             known("suppress.node", node)?;
-            let why = "a hundred times settings.election_timeout, which is for ever in a run";
-            let most = plan.settings.election_timeout.0.saturating_mul(100);
+            let why =
+                "ten times settings.election_timeout, as it goes on when everything is healed";
+            let most = plan.settings.election_timeout.0.saturating_mul(10);
             at_most("suppress.lasts", lasts.0, most, why)
         }
     }
@@ -116,6 +120,11 @@ mod tests {
                 "suppress.lasts",
             ),
         ];
+        let late = refused(|plan| {
+            let action = Action::Transfer { to: NodeId(1) };
+            plan.actions.push(TimedAction { at: plan.heal_at.after(Ticks(1)), action });
+        });
+        assert!(late.contains("actions[0].at is") && late.contains("heal_at"), "{late}");
         for (error, words) in cases {
             assert!(error.contains(words), "{error}");
         }

@@ -71,7 +71,7 @@ mod tests {
     use raft_core::{Ticks, Toggle};
 
     use super::*;
-    use crate::plan::{Profile, StaticCut};
+    use crate::plan::Profile;
 
     fn refused(change: impl FnOnce(&mut OtherSettings)) -> String {
         let mut plan = Plan::generate(3, Profile::Calm);
@@ -117,7 +117,6 @@ mod tests {
     fn a_static_cut_holds_for_both_settings() {
         let mut plan = (0..).map(|seed| Plan::generate(seed, Profile::Default));
         let mut plan = plan.find(|plan| plan.static_cut.is_some()).expect("many have one");
-        let StaticCut { .. } = plan.static_cut.expect("it was looked for");
         let settings = PlanSettings { pre_vote: Toggle::Off, ..plan.settings };
         plan.other_settings = Some(OtherSettings { nodes: vec![NodeId(1)], settings });
         let error = plan.validate().expect_err("one node lacks pre-vote").to_string();
