@@ -43,9 +43,10 @@ pub(super) fn operations(
     for burst in 0..draw.between(1, 6) {
         let mut draw = source.nth(Item::Action, burst);
         let mut at = begins(&mut draw, election, heal_at, faults);
-        if percent(&mut draw, 15) {
-            usurp(&mut operations, &mut draw, election, at, nodes);
-            continue;
+        match draw.below(8) {
+            0 => usurp(&mut operations, &mut draw, election, at, nodes),
+            1 => hurry(&mut operations, &mut draw, election, at, nodes),
+            _ => {}
         }
         for _ in 0..draw.between(1, 4) {
             let action = action(&mut draw, nodes, election, &members);
@@ -132,6 +133,17 @@ fn usurp(operations: &mut Operations, draw: &mut Draw, election: u64, at: u64, n
     }
     let soon = at + deaf + down + draw.log_uniform(election / 1_000, election / 8);
     operations.actions.push(TimedAction { at: Instant(soon), action: Action::Campaign { node } });
+}
+
+/// The leader is cut off, and the others are asked to stand about as soon as they may.
+fn hurry(operations: &mut Operations, draw: &mut Draw, election: u64, at: u64, nodes: u32) {
+    let cut = Cut::Isolate { target: Target::Leader, way: Way::Both };
+    let lasts = Ticks(draw.between(election * 3 / 2, election * 4));
+    operations.faults.push(TimedFault { at: Instant(at), fault: Fault::Cut { cut, lasts } });
+    for node in (1..=nodes.into()).map(NodeId) {
+        let soon = Instant(at + draw.between(election * 3 / 4, election * 5 / 4));
+        operations.actions.push(TimedAction { at: soon, action: Action::Campaign { node } });
+    }
 }
 
 /// Old and new voters lose sight of each other while members change, or learners and voters.

@@ -224,7 +224,7 @@ fn sessions(mut draw: Draw) -> u64 {
 
 /// How wrong a clock is at most, in millionths.
 fn clock_error(source: Source) -> u32 {
-    *source.of(Item::ClockError).pick(&[10_000, 50_000, 150_000])
+    *source.of(Item::ClockError).pick(&[10_000, 50_000, 150_000, 150_000])
 }
 
 /// In half of the plans all clocks are right. In the others each is wrong by as much as it may, or less; or by just
@@ -234,7 +234,7 @@ pub(super) fn clocks(source: Source, nodes: u32) -> Vec<u32> {
     let (late, early) = (TRUE_RATE - error, TRUE_RATE + error);
     let mut draw = source.of(Item::Clocks);
     let wrong = percent(&mut draw, 50);
-    let (sort, odd) = (draw.below(3), draw.between(1, nodes.into()));
+    let (sort, odd) = (draw.below(4), draw.between(1, nodes.into()));
     let (one, others) = *draw.pick(&[(late, early), (early, late)]);
     let mut rates = Vec::new();
     for node in 1..=u64::from(nodes) {
