@@ -33,7 +33,7 @@ impl Contact {
         }
     }
 
-    /// How long a leader may go unheard: two election timeouts by a clock a tenth too slow, and two
+    /// How long a leader may go unheard: two election timeouts by a clock that is too slow, and two
     /// heartbeat intervals.
     pub(crate) fn limit(settings: &Settings) -> Ticks {
         let timeouts = settings.election_timeout.0.saturating_mul(2);
