@@ -102,7 +102,7 @@ fn a_read_that_is_behind_fires() {
     let read = |index| {
         let mut scene = applied();
         invoke(&mut scene, 1, &Command::Get { key: 0 }.encode());
-        scene.checks.reads(OpId(1));
+        scene.checks.reads(OpId(1), NodeId(1));
         scene.checks.arrives(&facts(2, 1, 1, Claim::Answer), Instant(99), Instant(99));
         answer(&mut scene, 1, Outcome::Readable { index: LogIndex(index) }, Some("b"))
     };
@@ -119,7 +119,7 @@ pub(super) fn a_read_that_nobody_confirms() -> Checked {
 fn read_after(sent: Instant) -> Checked {
     let mut scene = applied();
     invoke(&mut scene, 1, &Command::Get { key: 0 }.encode());
-    scene.checks.reads(OpId(1));
+    scene.checks.reads(OpId(1), NodeId(1));
     let question = facts(1, 2, 1, Claim::Heartbeat { commit: LogIndex(3) });
     scene.checks.arrives(&question, sent, Instant(0));
     let reply = facts(2, 1, 1, Claim::Answer);
