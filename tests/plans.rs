@@ -115,7 +115,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 actions: drawn
                     .actions
                     .iter()
-                    .filter(|timed| is_for(timed, nodes))
+                    .filter(|timed| timed.at.0 <= TROUBLE && is_for(timed, nodes))
                     .cloned()
                     .collect(),
                 heal_at: Instant(TROUBLE),
