@@ -185,12 +185,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 client.asks.is_some()
                     || self.statistics.operations_begun < self.plan.workload.operations
             }
-            Stage::Mending { .. }
-            | Stage::Gathering
-            | Stage::Settling { .. }
-            | Stage::Watching { .. } => true,
+            Stage::Gathering | Stage::Settling { .. } | Stage::Watching { .. } => true,
             // A node that is far behind may only just keep up with a load; now it must catch up.
-            Stage::Probing | Stage::Converging | Stage::Over => false,
+            Stage::Mending { .. } | Stage::Probing | Stage::Converging | Stage::Over => false,
         }
     }
 

@@ -87,11 +87,18 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         is_lossy && !self.is_led() && !self.survivors().any(|host| self.could_win(host))
     }
 
-    /// Whether enough survivors would vote for a node, by its membership and their logs.
+    /// Whether enough survivors would vote for a node, by its membership and their logs. A leader that nobody makes look for
+    /// its quorum stays in office, and votes for nobody.
     fn could_win(&self, host: &Host<R, M>) -> bool {
+        let clings = |voter: &Host<R, M>| {
+            let settings = self.plan.settings_of(voter.id);
+            voter.leads() && voter.id != host.id && !settings.check_quorum.is_on()
+        };
         let grants = |id: NodeId| {
             let voter = self.place(id).map(|place| &self.hosts[place]);
-            voter.is_some_and(|voter| !voter.has_lost_disk() && voter.view.last <= host.view.last)
+            voter.is_some_and(|voter| {
+                !voter.has_lost_disk() && voter.view.last <= host.view.last && !clings(voter)
+            })
         };
         let members = host.raft.as_ref().map(R::membership);
         members.is_some_and(|members| {

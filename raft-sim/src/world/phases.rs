@@ -95,7 +95,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// All nodes are to vote; `hope` ends when a membership is forced, if it comes to that.
     fn mend(&mut self, hope: u64) -> Checked {
         let election = self.plan.settings.election_timeout.0;
-        let until = self.now + MENDING * election + self.plan.longest_request_timeout();
+        let patience = MENDING * election + self.plan.longest_request_timeout();
+        let until = self.now + patience + self.catching_up();
         self.stage = Stage::Mending { until, hope };
         self.look_at_members(until, hope)
     }
