@@ -70,9 +70,9 @@ fn fault(nodes: u32) -> impl Strategy<Value = Fault> {
             lasts
         }),
         (prop::sample::select(MessageKind::ALL.to_vec()), prop::option::of(target(nodes)), ticks())
-            .prop_map(|(kind, from, lasts)| Fault::Hold { kind, from, lasts }),
+            .prop_map(|(kind, from, lasts)| Fault::Hold { kind, from, to: None, lasts }),
         (target(nodes), prop::sample::select(CrashPoint::ALL.to_vec()), ticks())
-            .prop_map(|(target, point, down)| Fault::Crash { target, point, down }),
+            .prop_map(|(target, point, down)| Fault::Crash { target, point, down, keeps: None }),
         down().prop_map(|down| Fault::LoseMajority { down }),
         down().prop_map(|down| Fault::PowerLoss { down }),
         (target(nodes), ticks()).prop_map(|(target, lasts)| Fault::Pause { target, lasts }),
@@ -121,6 +121,8 @@ fn plan() -> impl Strategy<Value = Plan> {
                 heal_at: Instant(TROUBLE),
                 static_cut: None,
                 overrides: Vec::new(),
+                operations: Vec::new(),
+                ends_at: None,
                 ..drawn
             }
         })

@@ -2,9 +2,9 @@
 
 use raft_core::{
     AppendEntries, AppendReply, Apply, Ballot, ClusterId, Effect, Effects, Entry, Envelope, Fetch,
-    FetchSnapshot, Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, Persist,
-    ReadChunk, Restore, Settings, SnapshotContent, SnapshotMeta, Start, TakeSnapshot, Term,
-    WireVersion, Write, WriteChunk,
+    FetchSnapshot, Instant, LogIndex, LogPosition, Membership, Message, Node, NodeId, PeerStatus,
+    Persist, ReadChunk, Restore, Settings, SnapshotContent, SnapshotMeta, Start, TakeSnapshot,
+    Term, WireVersion, Write, WriteChunk,
 };
 
 use crate::draw::Draw;
@@ -105,6 +105,10 @@ impl Raft for Node {
 
     fn lease_until(&self) -> Option<Instant> {
         self.status().lease_until
+    }
+
+    fn peers(&self) -> Vec<PeerStatus> {
+        self.status().peers
     }
 
     fn twin(&self) -> Option<Self> {

@@ -26,7 +26,7 @@ pub(crate) enum Weather {
 }
 
 /// How many kinds of messages there may be.
-const KINDS: usize = 16;
+const KINDS: usize = 32;
 
 /// Links are numbered by sender and receiver, eight receivers a sender.
 pub(crate) const fn link(from: usize, to: usize) -> usize {
@@ -71,8 +71,8 @@ impl Fates {
         Self { seed, profile, series: vec![unused; nodes * 8 * KINDS], listed }
     }
 
-    /// The fate of the next message of this kind on this link in this term.
-    pub(crate) fn next(&mut self, facts: &Facts, link: usize, weather: Weather) -> Fate {
+    /// The fate of the next message of this kind on this link in this term, and how many went before it.
+    pub(crate) fn next(&mut self, facts: &Facts, link: usize, weather: Weather) -> (u64, Fate) {
         let kind = usize::from(facts.kind) % KINDS;
         let series = &mut self.series[link * KINDS + kind];
         if series.term != Some(facts.term) {
@@ -86,20 +86,17 @@ impl Fates {
         let nth = series.count;
         series.count += 1;
         let mut draws = series.draws.fork(nth);
-        match weather {
+        let fate = match weather {
             Weather::Rough => {
-                if !self.listed.is_empty() {
-                    if let Some(fate) = self.listed(facts, nth) {
-                        return fate;
-                    }
-                }
-                rough(&self.profile, &mut draws)
+                let listed = if self.listed.is_empty() { None } else { self.listed(facts, nth) };
+                listed.unwrap_or_else(|| rough(&self.profile, &mut draws))
             }
             Weather::Fair { longest } => {
                 draws.bits();
                 Fate::Once { delay: Ticks(self.profile.delay.capped(longest).draw(&mut draws)) }
             }
-        }
+        };
+        (nth, fate)
     }
 
     fn listed(&self, facts: &Facts, nth: u64) -> Option<Fate> {
@@ -159,7 +156,7 @@ mod tests {
     }
 
     fn series(fates: &mut Fates, facts: &Facts, link: usize) -> Vec<Fate> {
-        (0..200).map(|_| fates.next(facts, link, Weather::Rough)).collect()
+        (0..200).map(|_| fates.next(facts, link, Weather::Rough).1).collect()
     }
 
     /// Every part of the key tells fates apart, and the same key gives the same fates.
@@ -188,7 +185,7 @@ mod tests {
         let mut mixed = Vec::new();
         for _ in 0..200 {
             fates.next(&facts(MessageKind::StaleTerm, 3), link(0, 1), Weather::Rough);
-            mixed.push(fates.next(&votes, link(0, 1), Weather::Rough));
+            mixed.push(fates.next(&votes, link(0, 1), Weather::Rough).1);
             fates.next(&votes, link(0, 2), Weather::Rough);
         }
         assert_eq!(alone, mixed);
@@ -232,8 +229,8 @@ mod tests {
     fn fair_weather_is_fair() {
         let mut fates = Fates::new(1, 3, profile(), &[]);
         for _ in 0..200 {
-            let fate =
-                fates.next(&facts(MessageKind::Heartbeat, 1), 1, Weather::Fair { longest: 5_000 });
+            let facts = facts(MessageKind::Heartbeat, 1);
+            let (_, fate) = fates.next(&facts, 1, Weather::Fair { longest: 5_000 });
             assert!(matches!(fate, Fate::Once { delay } if delay.0 <= 5_000));
         }
     }

@@ -14,6 +14,7 @@ mod generate;
 mod network;
 
 mod node;
+mod operation;
 mod settings;
 mod validate;
 
@@ -28,10 +29,11 @@ pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{
     ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, TRUE_RATE, Workload,
 };
+pub use operation::{Asks, CommandBytes, TimedOperation};
 pub use settings::{OtherSettings, PlanSettings};
 
 /// The version of the format. A plan of another one is refused.
-pub const PLAN_VERSION: u32 = 2;
+pub const PLAN_VERSION: u32 = 3;
 
 /// The most nodes a plan may have.
 pub const MAX_NODES: u32 = 7;
@@ -73,8 +75,12 @@ pub struct Plan {
     pub faults: Vec<TimedFault>,
     /// What an operator asks for, in the order of time.
     pub actions: Vec<TimedAction>,
+    /// What clients ask for, in the order of time, where that is not left to the workload.
+    pub operations: Vec<TimedOperation>,
     /// When everything is healed: links, nodes, disks; from then on no message is lost.
     pub heal_at: Instant,
+    /// When the run is over, whatever goes on then; without it, when it has come to rest after the healing.
+    pub ends_at: Option<Instant>,
     /// A cut under which there must be steady progress, after everything is healed and before the last
     /// phase.
     pub static_cut: Option<StaticCut>,

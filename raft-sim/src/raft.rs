@@ -8,8 +8,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use raft_core::{
-    Entries, Entry, Instant, LogIndex, LogPosition, Membership, NodeId, PartialSnapshot, Reply,
-    Request, RequestId, Role, Settings, SnapshotMeta, Start, Term, Ticks, Write,
+    Entries, Entry, Instant, LogIndex, LogPosition, Membership, NodeId, PartialSnapshot,
+    PeerStatus, Reply, Request, RequestId, Role, Settings, SnapshotMeta, Start, Term, Ticks, Write,
 };
 
 use crate::draw::Draw;
@@ -77,6 +77,11 @@ pub trait Raft: Sized {
     /// that does not know: then nobody checks that leases are exclusive.
     fn lease_until(&self) -> Option<Instant> {
         None
+    }
+
+    /// What a leader knows of its peers, for people to look at; nothing elsewhere, and for an adapter that does not tell.
+    fn peers(&self) -> Vec<PeerStatus> {
+        Vec::new()
     }
 
     /// A copy of the node, on which a step can be tried. `None` if the adapter can make none: then nobody

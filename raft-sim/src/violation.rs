@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use raft_core::{Instant, NodeId};
+use raft_core::{Instant, NodeId, Role};
 use serde::{Deserialize, Serialize};
 
 /// Defines [`Property`] with a name and an explanation for each, so that none can be forgotten.
@@ -127,6 +127,8 @@ pub struct Violation {
     pub at: Instant,
     /// Who took part; the node that acted comes first.
     pub nodes: Vec<NodeId>,
+    /// What they were then: a smaller run that fails alike fails with the same roles.
+    pub roles: Vec<Role>,
     /// One sentence: who, what, when.
     pub witness: String,
 }
@@ -140,7 +142,7 @@ impl Violation {
         nodes: &[NodeId],
         witness: impl Into<String>,
     ) -> Self {
-        Self { property, at, nodes: nodes.to_vec(), witness: witness.into() }
+        Self { property, at, nodes: nodes.to_vec(), roles: Vec::new(), witness: witness.into() }
     }
 }
 

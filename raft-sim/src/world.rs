@@ -22,11 +22,12 @@ mod operator;
 mod phases;
 mod queue;
 mod sessions;
+mod shown;
 #[cfg(test)]
 pub(crate) mod tests;
 mod trace;
 
-use raft_core::{Instant, LogPosition, Membership, NodeId, Term};
+use raft_core::{Instant, LogPosition, Membership, NodeId, Role, Term};
 
 use crate::check::{CheckLevel, Checks};
 use crate::coverage::Situation;
@@ -48,7 +49,7 @@ use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
-pub use trace::{Loss, NoTrace, Phase, Started, Trace, TraceEvent};
+pub use trace::{LogEntry, Loss, NoTrace, Phase, Started, Trace, TraceEvent};
 
 /// What a moment leads to: the run goes on, or something was violated.
 type Checked = Result<(), Violation>;
@@ -92,12 +93,16 @@ pub struct World<'a, R: Raft, M: Machine, T: Trace = NoTrace> {
     last_led: Term,
     digest: Digest,
     violation: Option<Violation>,
+    /// What a trace was shown; untouched without one.
+    shown: Vec<shown::Shown>,
 }
 
 /// A message under way.
 struct Flight<R: Raft> {
     message: R::Message,
     facts: Facts,
+    /// Names it to whoever looks on; what the network makes of it has the same.
+    number: u64,
     sent: u64,
     /// When it leaves, and in which life of its sender: a crash before that loses it.
     leaves: u64,
@@ -195,6 +200,7 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             last_led: Term::ZERO,
             digest: Digest::default(),
             violation: None,
+            shown: hosts.iter().map(|_| shown::Shown::default()).collect(),
             hosts,
         };
         world.schedule_beginnings();
@@ -207,12 +213,18 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             self.hosts[node].awaited = stamp;
             self.queue.push(0, Event::Restart { node: short(node), stamp });
         }
+        if let Some(at) = self.plan.ends_at {
+            self.queue.push(at.0, Event::End);
+        }
         self.enlist_clients();
         for (fault, timed) in (0..).zip(&self.plan.faults) {
             self.queue.push(timed.at.0, Event::FaultBegins { fault });
         }
         for (action, timed) in (0..).zip(&self.plan.actions) {
             self.queue.push(timed.at.0, Event::Operate { action });
+        }
+        for (operation, timed) in (0..).zip(&self.plan.operations) {
+            self.queue.push(timed.at.0, Event::Listed { operation });
         }
         self.queue.push(self.plan.heal_at.0, Event::Phase { stamp: 0 });
         if self.plan.clocks.iter().any(|rate| *rate != self.plan.clocks[0]) {
@@ -281,6 +293,11 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
             Event::Operate { action } => self.operate(action),
             Event::Wish { node, wish } => self.wish(node.into(), wish),
             Event::Act { client } => self.act(client),
+            Event::Listed { operation } => self.ask_listed(operation),
+            Event::End => {
+                self.end(Ok(()));
+                Ok(())
+            }
             Event::Patience { client } => {
                 self.lose_patience(client);
                 Ok(())
@@ -313,7 +330,8 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         let result = result
             .and_then(|()| self.check_snapshots())
             .and_then(|()| self.checks.finish(Instant(self.now)));
-        if let Err(violation) = result {
+        if let Err(mut violation) = result {
+            violation.roles = self.roles_of(&violation.nodes);
             self.tell(TraceEvent::Violated { violation: &violation });
             self.digest.add(violation.property as u64);
             self.digest.add(violation.at.0);
@@ -333,6 +351,11 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
         }
         self.stage = Stage::Over;
         RunState::Ended
+    }
+
+    fn roles_of(&self, nodes: &[NodeId]) -> Vec<Role> {
+        let places = nodes.iter().filter_map(|id| self.place(*id));
+        places.map(|place| self.hosts[place].view.role).collect()
     }
 
     fn check_snapshots(&mut self) -> Checked {

@@ -136,7 +136,7 @@ fn broken_plan_files_are_refused() {
     let room = Room::new("plans");
     let plan = Room::plan();
     room.put("cut.json", &plan[..plan.len() / 2]);
-    room.put("other.json", &plan.replacen("\"version\": 2", "\"version\": 99", 1));
+    room.put("other.json", &plan.replacen("\"version\": 3", "\"version\": 99", 1));
     room.put("empty.json", "");
     room.put("prose.json", "this is no plan");
     room.refused("replay missing.json", &["missing.json"]);
@@ -222,7 +222,7 @@ fn a_fresh_base_is_printed() {
 #[test]
 fn control_characters_are_printed_escaped() {
     let room = Room::new("control");
-    room.put("torn.json", "{\"version\": 2, \"\u{7f}seed\u{9b}31m\": 1}");
+    room.put("torn.json", "{\"version\": 3, \"\u{7f}seed\u{9b}31m\": 1}");
     room.refused("replay torn.json", &["\\u{7f}seed\\u{9b}31m"]);
     let name = "no\r\u{1b}[31m\nx";
     let shown = "no\\r\\u{1b}[31m\\nx";

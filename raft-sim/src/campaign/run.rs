@@ -137,6 +137,7 @@ fn overdue(seed: u64, limit: Duration) -> Guarded {
         property: Property::TimeLimit,
         at: Instant::default(),
         nodes: Vec::new(),
+        roles: Vec::new(),
         witness,
     };
     Guarded { verdict: bare(seed, violation), cause: Some(cause) }
@@ -149,6 +150,7 @@ fn panic_verdict(seed: u64, panicked: &Panicked, at: Option<Instant>) -> Guarded
         property: Property::Panic,
         at: at.unwrap_or_default(),
         nodes: Vec::new(),
+        roles: Vec::new(),
         witness: format!("a panic at {location}: {message}"),
     };
     Guarded { verdict: bare(seed, violation), cause: Some(location.clone()) }

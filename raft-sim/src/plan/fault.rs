@@ -48,6 +48,19 @@ pub enum Fault {
         kind: MessageKind,
         /// Those that this node sends; of all nodes, if nobody is named.
         from: Option<Target>,
+        /// Those that are for this node; for all nodes, if nobody is named.
+        to: Option<Target>,
+        /// For how long.
+        lasts: Ticks,
+    },
+    /// Messages of one kind that are sent meanwhile are lost.
+    Drop {
+        /// The kind.
+        kind: MessageKind,
+        /// Those that this node sends; of all nodes, if nobody is named.
+        from: Option<Target>,
+        /// Those that are for this node; for all nodes, if nobody is named.
+        to: Option<Target>,
         /// For how long.
         lasts: Ticks,
     },
@@ -59,6 +72,9 @@ pub enum Fault {
         point: CrashPoint,
         /// How long it stays away.
         down: Ticks,
+        /// How many parts of the write under way survive, each appended entry being one: of a write that has fewer, all.
+        /// Left to the seed if nothing is said.
+        keeps: Option<u64>,
     },
     /// A majority of the nodes crashes at once, the leader among them.
     LoseMajority {
@@ -281,11 +297,13 @@ pub enum FaultKind {
     LoseDisk,
     /// Kinds of members apart.
     Voters,
+    /// A kind of message lost.
+    Drop,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Isolate,
         Self::Split,
         Self::OneWay,
@@ -302,6 +320,7 @@ impl FaultKind {
         Self::SlowDisk,
         Self::LoseDisk,
         Self::Voters,
+        Self::Drop,
     ];
 
     /// A short name.
@@ -323,6 +342,7 @@ impl FaultKind {
             Self::SlowDisk => "slow-disk",
             Self::LoseDisk => "lose-disk",
             Self::Voters => "voters",
+            Self::Drop => "drop",
         }
     }
 }
@@ -340,6 +360,7 @@ impl Fault {
             Self::Cut { cut, .. } => cut.kind(),
             Self::Flap { .. } => FaultKind::Flap,
             Self::Hold { .. } => FaultKind::Hold,
+            Self::Drop { .. } => FaultKind::Drop,
             Self::Crash { point: CrashPoint::Winning, .. } => FaultKind::CrashWinning,
             Self::Crash { .. } => FaultKind::Crash,
             Self::LoseMajority { .. } => FaultKind::LoseMajority,
@@ -356,6 +377,7 @@ impl Fault {
             Self::Cut { lasts, .. }
             | Self::Flap { lasts, .. }
             | Self::Hold { lasts, .. }
+            | Self::Drop { lasts, .. }
             | Self::Pause { lasts, .. }
             | Self::SlowDisk { lasts, .. } => *lasts,
             Self::Crash { down, .. } | Self::LoseDisk { down, .. } => *down,

@@ -169,6 +169,13 @@ pub enum Fate {
         /// And again after so long.
         again: Ticks,
     },
+    /// It arrives, and a version of it that no correct peer sends arrives too.
+    Malformed {
+        /// After so long, both.
+        delay: Ticks,
+        /// What is wrong with that version: the number of a draw.
+        number: u32,
+    },
 }
 
 /// The fate of one message, named by what it is: the `nth` message of a kind on a link in a term of the

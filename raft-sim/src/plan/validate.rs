@@ -7,6 +7,7 @@
 mod events;
 mod faults;
 mod members;
+mod operations;
 mod settings;
 
 use std::fmt::Display;
@@ -52,6 +53,7 @@ impl Plan {
         members::check(self)?;
         settings::check_others(self)?;
         faults::check(self)?;
+        operations::check(self)?;
         if let Some(cut) = &self.static_cut {
             self.validate_static_cut(cut)?;
         }

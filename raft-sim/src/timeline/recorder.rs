@@ -182,18 +182,20 @@ fn described<M: Machine>(
 
 fn network(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
     let (facts, text) = match event {
-        TraceEvent::Sent { facts, arrives } => {
+        // That it is lost has a row of its own.
+        TraceEvent::Sent { arrives: Instant::NEVER, .. } => return None,
+        TraceEvent::Sent { facts, arrives, .. } => {
             let Facts { from, to, .. } = facts;
             (facts, format!("{from} -> {to} {}, arrives {}", message(&facts), moment(arrives)))
         }
-        TraceEvent::Duplicated { facts, arrives } => {
+        TraceEvent::Duplicated { facts, arrives, .. } => {
             let Facts { from, to, .. } = facts;
             (
                 facts,
                 format!("{from} -> {to} again: {}, arrives {}", message(&facts), moment(arrives)),
             )
         }
-        TraceEvent::Lost { facts, loss } => {
+        TraceEvent::Lost { facts, loss, .. } => {
             let Facts { from, to, .. } = facts;
             let why = match loss {
                 Loss::Fate => "lost",
@@ -203,7 +205,7 @@ fn network(event: TraceEvent<'_>) -> Option<(Vec<NodeId>, String)> {
             };
             (facts, format!("{from} -x {to} {} {why}", message(&facts)))
         }
-        TraceEvent::Delivered { facts, sent } => {
+        TraceEvent::Delivered { facts, sent, .. } => {
             let Facts { from, to, .. } = facts;
             (facts, format!("{to} <- {from} {}, sent {}", message(&facts), moment(sent)))
         }

@@ -19,6 +19,7 @@ use super::{Checked, World, short};
 use crate::draw::{Domain, Draw};
 use crate::history::OpId;
 use crate::machine::Machine;
+use crate::plan::Asks;
 use crate::raft::{Input, Raft};
 
 /// An operation's name is its client's number in the low bits, and the attempt's above.
@@ -78,6 +79,8 @@ enum Work {
     Busy,
     /// It was told to begin nothing.
     Resting,
+    /// It asks for what the plan lists, and for nothing else.
+    Listed,
     /// It asks each node in turn; this is the one to succeed through next.
     Probing { next: usize },
 }
@@ -105,6 +108,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             let first = self.plan.workload.think.draw(&mut self.choice(number, Choice::Begin));
             self.queue.push(first, Event::Act { client: number });
         }
+        let listed = self.plan.operations.iter().map(|timed| timed.client + 1).max().unwrap_or(0);
+        for _ in 0..listed {
+            self.clients.push(Client { work: Work::Listed, ..Client::new(0) });
+        }
         let mut prober = Client::new(0);
         prober.work = Work::Probing { next: 0 };
         self.clients.push(prober);
@@ -112,7 +119,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// The prober's number.
     fn prober(&self) -> u32 {
-        self.plan.workload.clients
+        u32::try_from(self.clients.len() - 1).expect("a plan has at most 256 clients")
     }
 
     /// The node through which the prober has yet to succeed; none if it has through all.
@@ -163,6 +170,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// The client acts again after a while.
     fn later(&mut self, number: u32, why: Choice) {
+        if self.clients[number as usize].work == Work::Listed {
+            return;
+        }
         let load = &self.plan.workload;
         let span = match why {
             Choice::Backoff => load.backoff,
@@ -209,15 +219,45 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.later(number, Choice::Backoff);
             return Ok(());
         }
-        let patience = self.patience(number);
+        let until = self.now + self.patience(number);
         let attempt = self.clients[number as usize].attempts;
         let op = operation(number, attempt);
         let wanted = self.clients[number as usize].asks.take();
         let wanted = wanted.unwrap_or_else(|| self.next_request(number, attempt, op));
-        let command = wanted.bytes.clone();
+        self.begin_waiting(number, wanted, until)
+    }
+
+    /// A client asks for what the plan lists. It waits for the answer until it asks for something else.
+    pub(super) fn ask_listed(&mut self, nth: u32) -> Checked {
+        if self.stage.is_healed() {
+            return Ok(());
+        }
+        let timed = &self.plan.operations[nth as usize];
+        let (number, bytes) = (timed.client, timed.command.0.clone());
+        let node = self.place(timed.node).expect("a plan that was validated names its nodes");
+        if let Some(waiting) = self.clients[number as usize].waiting {
+            self.give_up(number, waiting.op);
+        }
+        if !self.hosts[node].is_up() {
+            return Ok(());
+        }
+        let reads = timed.asks == Asks::Read && M::default().query(&bytes).is_some();
         let client = &mut self.clients[number as usize];
+        client.attempts += 1;
+        client.node = node;
+        let once = operation(number, client.attempts);
+        let purpose = if reads { Purpose::Read { once } } else { Purpose::Command };
+        self.statistics.operations_begun += 1;
+        self.begin_waiting(number, Wanted { bytes, purpose }, NEVER)
+    }
+
+    /// A client asks its node for something, and waits.
+    fn begin_waiting(&mut self, number: u32, wanted: Wanted, until: u64) -> Checked {
+        let client = &mut self.clients[number as usize];
+        let (node, attempt) = (client.node, client.attempts);
+        let (op, command) = (operation(number, attempt), wanted.bytes.clone());
         client.asks = Some(wanted.clone());
-        client.waiting = Some(Waiting { op, until: self.now + patience });
+        client.waiting = Some(Waiting { op, until });
         self.watch(number);
         let id = self.id(node);
         self.digest.add(self.now ^ op.0 << 32);

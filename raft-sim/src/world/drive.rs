@@ -42,10 +42,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let before = host.view;
         let after = raft.view();
         host.view = after;
-        self.checks.stepped(Instant(self.now), host.id, raft)?;
+        let checked = self.checks.stepped(Instant(self.now), host.id, raft);
         if before != after {
             self.changed(node, before, after);
         }
+        if T::ENABLED && (after.role == Role::Leader || before.role == Role::Leader) {
+            self.show_peers(node);
+        }
+        checked?;
         if after.role == Role::Leader {
             self.check_leases(node, &before, &after)?;
         }
@@ -93,6 +97,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             self.tell(TraceEvent::Elected { node: id, term: after.term });
         }
         self.tell(TraceEvent::Changed { node: id, before, after });
+        self.show(node);
     }
 
     /// Who leads a term while another leads a later one has no lease: looked at when somebody is elected, and at each
@@ -208,7 +213,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             return Ok(());
         }
         match host.due() {
-            Some(due) if due <= self.now => self.step(node, Input::Tick, Cause::Time),
+            Some(due) if due <= self.now => {
+                self.tell(TraceEvent::Due { node: self.id(node) });
+                self.step(node, Input::Tick, Cause::Time)
+            }
             _ => {
                 self.set_timer(node);
                 Ok(())
@@ -222,46 +230,59 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let facts = R::facts(&message);
         self.checks.sent(Instant(self.now), &facts)?;
         self.statistics.sent += 1;
+        let number = self.statistics.sent;
         let Some(to) = self.place(facts.to) else {
-            self.lose(facts, Loss::Fate);
+            self.tell(TraceEvent::Sent { message: number, facts, nth: 0, arrives: Instant::NEVER });
+            self.lose(number, facts, Loss::Fate);
             return Ok(());
         };
         // The fate is drawn in any case, so that a cut changes no other message's.
-        let carriage = self.network.carry(&facts, node, to, leaves);
-        if self.network.is_cut(node, to) {
-            self.lose(facts, Loss::Cut);
+        let (nth, carriage) = self.network.carry(&facts, node, to, leaves);
+        let is_cut = self.network.is_cut(node, to);
+        let arrives = match carriage {
+            _ if is_cut => Instant::NEVER,
+            Carriage::Lost => Instant::NEVER,
+            Carriage::Once(at) | Carriage::Twice(at, _) | Carriage::Malformed(at, _) => Instant(at),
+        };
+        self.tell(TraceEvent::Sent { message: number, facts, nth, arrives });
+        if is_cut {
+            self.lose(number, facts, Loss::Cut);
             return Ok(());
         }
-        let life = self.hosts[node].life();
-        let sent = self.now;
-        let echo = self.checks.echo(&facts);
         if self.plan.network.malformed_per_million > 0 {
-            self.send_malformed(node, to, &message, leaves);
+            self.send_malformed(node, to, &message, leaves, number);
         }
+        let flight = Flight {
+            message,
+            facts,
+            number,
+            sent: self.now,
+            leaves,
+            life: self.hosts[node].life(),
+            echo: self.checks.echo(&facts),
+            edition: Edition::First,
+        };
         match carriage {
-            Carriage::Lost => self.lose(facts, Loss::Fate),
-            Carriage::Once(arrives) => {
-                self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
-                let edition = Edition::First;
-                let flight = Flight { message, facts, sent, leaves, life, echo, edition };
+            Carriage::Lost => self.lose(number, facts, Loss::Fate),
+            Carriage::Once(arrives) => self.launch(arrives, flight),
+            Carriage::Malformed(arrives, draw) => {
+                self.spoil(to, &flight, arrives, draw);
                 self.launch(arrives, flight);
             }
             Carriage::Twice(arrives, again) => {
                 self.statistics.duplicated += 1;
-                self.tell(TraceEvent::Sent { facts, arrives: Instant(arrives) });
-                self.tell(TraceEvent::Duplicated { facts, arrives: Instant(again) });
-                let first = Flight {
-                    message: message.clone(),
+                let arrives_again = Instant(again);
+                self.tell(TraceEvent::Duplicated {
+                    message: number,
                     facts,
-                    sent,
-                    leaves,
-                    life,
-                    echo,
-                    edition: Edition::First,
+                    arrives: arrives_again,
+                });
+                let repeated = Flight {
+                    message: flight.message.clone(),
+                    edition: Edition::Repeated,
+                    ..flight
                 };
-                let repeated =
-                    Flight { message, facts, sent, leaves, life, echo, edition: Edition::Repeated };
-                self.launch(arrives, first);
+                self.launch(arrives, flight);
                 self.launch(again, repeated);
             }
         }
@@ -269,23 +290,54 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     }
 
     /// Lets a message be followed by a version that must be rejected, now and then.
-    fn send_malformed(&mut self, node: usize, to: usize, message: &R::Message, leaves: u64) {
-        let number = self.hosts[node].number(Series::Malformed);
-        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 2]);
+    fn send_malformed(
+        &mut self,
+        node: usize,
+        to: usize,
+        message: &R::Message,
+        leaves: u64,
+        number: u64,
+    ) {
+        let draw = self.hosts[node].number(Series::Malformed);
+        let mut draw = self.malformed_draw(node, draw);
         if !draw.chance(self.plan.network.malformed_per_million) {
             return;
         }
-        if let Some(message) = R::malformed(message, &mut draw) {
-            // It travels under the true address, whatever it says.
-            let told = R::facts(&message);
-            let facts = Facts { from: self.id(node), to: self.id(to), ..told };
-            let life = self.hosts[node].life();
-            let arrives = leaves + self.plan.network.delay.draw(&mut draw.fork(1));
-            let edition = Edition::Malformed;
-            let (sent, echo) = (self.now, Instant(0));
-            let flight = Flight { message, facts, sent, leaves, life, echo, edition };
-            self.launch(arrives, flight);
-        }
+        let flight = Flight {
+            message: message.clone(),
+            facts: R::facts(message),
+            number,
+            sent: self.now,
+            leaves,
+            life: self.hosts[node].life(),
+            echo: Instant(0),
+            edition: Edition::Malformed,
+        };
+        self.spoil_with(to, flight, &mut draw, None);
+    }
+
+    /// What is wrong with a malformed message, by its number.
+    fn malformed_draw(&self, node: usize, number: u32) -> Draw {
+        Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 2])
+    }
+
+    /// Lets a message be followed by the version of a number.
+    fn spoil(&mut self, to: usize, flight: &Flight<R>, arrives: u64, number: u32) {
+        let node = self.place(flight.facts.from).expect("a node of the run sends it");
+        let mut draw = self.malformed_draw(node, number);
+        // Whether there is such a version was drawn first.
+        draw.bits();
+        let (edition, echo) = (Edition::Malformed, Instant(0));
+        let spoiled = Flight { message: flight.message.clone(), edition, echo, ..*flight };
+        self.spoil_with(to, spoiled, &mut draw, Some(arrives));
+    }
+
+    fn spoil_with(&mut self, to: usize, flight: Flight<R>, draw: &mut Draw, at: Option<u64>) {
+        let Some(message) = R::malformed(&flight.message, draw) else { return };
+        // It travels under the true address, whatever it says.
+        let facts = Facts { from: flight.facts.from, to: self.id(to), ..R::facts(&message) };
+        let delay = self.plan.network.delay.draw(&mut draw.fork(1));
+        self.launch(at.unwrap_or(flight.leaves + delay), Flight { message, facts, ..flight });
     }
 
     fn launch(&mut self, arrives: u64, flight: Flight<R>) {
@@ -293,9 +345,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.queue.push(arrives, Event::Arrive { flight });
     }
 
-    fn lose(&mut self, facts: Facts, loss: Loss) {
+    fn lose(&mut self, message: u64, facts: Facts, loss: Loss) {
         self.statistics.lost += 1;
-        self.tell(TraceEvent::Lost { facts, loss });
+        self.tell(TraceEvent::Lost { message, facts, loss });
     }
 
     pub(super) fn arrive(&mut self, number: u32) -> Checked {
@@ -304,7 +356,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
             return Ok(());
         }
-        let Flight { message, facts, sent, leaves, life, echo, edition } =
+        let Flight { message, facts, number, sent, leaves, life, echo, edition } =
             self.flights.take(number);
         let from = self.place(facts.from);
         // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
@@ -317,13 +369,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             (true, false, true) => None,
         };
         if let Some(loss) = loss {
-            self.lose(facts, loss);
+            self.lose(number, facts, loss);
             return Ok(());
         }
         if edition == Edition::Malformed {
             self.statistics.malformed += 1;
             self.digest_arrival(&facts);
-            self.tell(TraceEvent::Malformed { to: self.id(to), facts });
+            self.tell(TraceEvent::Malformed { message: number, to: self.id(to), facts });
             self.check_rejection(to, &message)?;
             return self.step(to, Input::Receive(message), Cause::Arrival);
         }
@@ -334,7 +386,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.digest_arrival(&facts);
         self.checks.arrives(&facts, Instant(sent), echo);
         self.checks.delivered(Instant(self.now), &facts)?;
-        self.tell(TraceEvent::Delivered { facts, sent: Instant(sent) });
+        self.tell(TraceEvent::Delivered { message: number, facts, sent: Instant(sent) });
         self.step(to, Input::Receive(message), Cause::Arrival)
     }
 

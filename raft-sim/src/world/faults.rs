@@ -6,7 +6,7 @@
 use raft_core::{Instant, LogIndex, NodeId, Role};
 
 use super::host::{Activity, Series};
-use super::network::{Links, Resolved, links_of};
+use super::network::{Does, Filter, Links, Resolved, links_of};
 use super::queue::Event;
 use super::trace::{Trace, TraceEvent};
 use super::{Checked, World, short};
@@ -24,6 +24,7 @@ pub(super) const STATIC_CUT: u32 = u32::MAX;
 pub(super) struct Strike {
     pub(super) point: CrashPoint,
     down: u64,
+    keeps: Option<u64>,
     kind: FaultKind,
 }
 
@@ -106,20 +107,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                     self.queue.push(self.now + down.0, Event::FaultTurns { fault: number });
                 }
             }
-            Fault::Hold { kind, from, .. } => {
-                let everyone = self.everyone();
-                let from = match from {
-                    None => Some(everyone),
-                    Some(target) => self.resolve(target, number).map(|node| 1 << node),
-                };
-                if let Some(from) = from {
-                    self.network.hold(number, kind.number(), from, ends);
-                    self.queue.push(ends, Event::FaultTurns { fault: number });
-                    self.struck(number, &fault, from);
-                }
+            Fault::Hold { kind, from, to, .. } => {
+                self.begin_filter(number, &fault, (kind.number(), from, to), Does::Hold(ends));
             }
-            Fault::Crash { target, point, down } => {
-                let strike = Strike { point, down: down.0, kind: fault.kind() };
+            Fault::Drop { kind, from, to, .. } => {
+                self.begin_filter(number, &fault, (kind.number(), from, to), Does::Drop);
+            }
+            Fault::Crash { target, point, down, keeps } => {
+                let strike = Strike { point, down: down.0, keeps, kind: fault.kind() };
                 return self.begin_crash(number, &fault, target, strike);
             }
             Fault::LoseMajority { down } => return self.lose_majority(number, &fault, down),
@@ -157,7 +152,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 self.checks.note(Situation::PartitionHealed);
                 self.change_links(|network| network.mend(number));
             }
-            Fault::Hold { .. } => self.network.mend(number),
+            Fault::Hold { .. } | Fault::Drop { .. } => self.network.mend(number),
             _ => {
                 for host in &mut self.hosts {
                     if host.slow.is_some_and(|(by, _)| by == number) {
@@ -190,6 +185,26 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 if is_down { network.cut(number, links) } else { network.mend(number) }
             },
         );
+    }
+
+    /// Messages of a kind, from somebody to somebody, are held back or lost.
+    fn begin_filter(
+        &mut self,
+        number: u32,
+        fault: &Fault,
+        (kind, from, to): (u8, Option<Target>, Option<Target>),
+        does: Does,
+    ) {
+        let everyone = self.everyone();
+        let set = |target: Option<Target>| match target {
+            None => Some(everyone),
+            Some(target) => self.resolve(target, number).map(|node| 1 << node),
+        };
+        let (Some(from), Some(to)) = (set(from), set(to)) else { return };
+        let ends = fault.ends(Instant(self.now)).0;
+        self.network.filter(Filter { fault: number, kind, from, to, does });
+        self.queue.push(ends, Event::FaultTurns { fault: number });
+        self.struck(number, fault, from);
     }
 
     // ----- cuts -----
@@ -312,7 +327,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[node].is_up() {
             self.statistics.fault(strike.kind);
         }
-        self.crash(node, strike.point, strike.down)
+        self.crash_keeping(node, strike.point, strike.down, strike.keeps)
     }
 
     fn lose_majority(&mut self, number: u32, fault: &Fault, down: Span) -> Checked {
@@ -462,7 +477,12 @@ mod tests {
     #[test]
     fn a_crash_strikes_once() {
         let mut faults = Faults::default();
-        let strike = Strike { point: CrashPoint::Winning, down: 5, kind: FaultKind::CrashWinning };
+        let strike = Strike {
+            point: CrashPoint::Winning,
+            down: 5,
+            keeps: None,
+            kind: FaultKind::CrashWinning,
+        };
         faults.arm(0b110, strike);
         assert!(!faults.threatens(0) && faults.threatens(1) && faults.threatens(2));
         assert!(faults.strike(0, CrashPoint::Winning).is_none());

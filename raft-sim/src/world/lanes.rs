@@ -255,6 +255,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Stops a node without warning. It comes back after `down`.
     pub(super) fn crash(&mut self, node: usize, point: CrashPoint, down: u64) -> Checked {
+        self.crash_keeping(node, point, down, None)
+    }
+
+    /// The same, if so many parts of the write under way are to survive.
+    pub(super) fn crash_keeping(
+        &mut self,
+        node: usize,
+        point: CrashPoint,
+        down: u64,
+        keeps: Option<u64>,
+    ) -> Checked {
         let host = &mut self.hosts[node];
         if !host.is_up() {
             return Ok(());
@@ -263,11 +274,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         host.raft = None;
         let torn = host.writing.take().filter(|writing| writing.progress == Progress::Pending);
         let survived = torn.map_or_else(Write::default, |writing| {
-            let key = [node as u64, writing.stamp.into()];
-            disk::torn(
-                R::write(&writing.persist),
-                &mut Draw::new(self.plan.seed, Domain::Tear, &key),
-            )
+            let (key, write) = ([node as u64, writing.stamp.into()], R::write(&writing.persist));
+            match keeps {
+                Some(parts) => disk::prefix(write, parts),
+                None => disk::torn(write, &mut Draw::new(self.plan.seed, Domain::Tear, &key)),
+            }
         });
         let taken = host.image.take(&survived);
         (host.applying, host.reporting) = (None, None);
@@ -368,6 +379,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         self.digest.add(self.now ^ id.0 << 48 ^ 1 << 62);
         self.tell(TraceEvent::Started { node: id, start: how, view });
+        self.show_all(node);
         self.set_timer(node);
         Ok(())
     }

@@ -100,14 +100,31 @@ pub(super) fn links_of(cut: &Cut, resolved: Resolved, nodes: usize) -> Links {
     }
 }
 
-/// Messages of one kind that are held back.
+/// Messages of one kind that are held back, or lost.
 #[derive(Clone, Copy, Debug)]
-struct Hold {
-    fault: u32,
-    kind: u8,
+pub(super) struct Filter {
+    pub(super) fault: u32,
+    pub(super) kind: u8,
     /// Those of these senders.
-    from: u8,
-    until: u64,
+    pub(super) from: u8,
+    /// Those for these receivers.
+    pub(super) to: u8,
+    pub(super) does: Does,
+}
+
+/// What becomes of the messages that a filter catches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Does {
+    /// They wait until then.
+    Hold(u64),
+    /// They are lost.
+    Drop,
+}
+
+impl Filter {
+    fn catches(&self, kind: u8, link: usize) -> bool {
+        self.kind == kind && self.from >> (link / 8) & 1 == 1 && self.to >> (link % 8) & 1 == 1
+    }
 }
 
 /// What the network does with a message.
@@ -119,6 +136,8 @@ pub(super) enum Carriage {
     Once(u64),
     /// And again after so long.
     Twice(u64, u64),
+    /// With a version of it, by the number of a draw, that no correct peer sends.
+    Malformed(u64, u32),
 }
 
 /// The state of all links.
@@ -131,7 +150,7 @@ pub(super) struct Network {
     cuts: Vec<(u32, Links)>,
     /// All of them together.
     down: Links,
-    holds: Vec<Hold>,
+    filters: Vec<Filter>,
     /// When the latest message that keeps its place arrives, by link.
     latest: Vec<u64>,
 }
@@ -144,7 +163,7 @@ impl Network {
             weather: Weather::Rough,
             cuts: Vec::new(),
             down: Links::default(),
-            holds: Vec::new(),
+            filters: Vec::new(),
             latest: vec![0; nodes * 8],
         }
     }
@@ -168,19 +187,19 @@ impl Network {
     /// Ends what a fault did.
     pub(super) fn mend(&mut self, fault: u32) {
         self.cuts.retain(|(of, _)| *of != fault);
-        self.holds.retain(|hold| hold.fault != fault);
+        self.filters.retain(|filter| filter.fault != fault);
         self.sum_up();
     }
 
-    /// Holds a kind of messages of some senders back until a time.
-    pub(super) fn hold(&mut self, fault: u32, kind: u8, from: u8, until: u64) {
-        self.holds.push(Hold { fault, kind, from, until });
+    /// Holds messages of a kind back, or loses them.
+    pub(super) fn filter(&mut self, filter: Filter) {
+        self.filters.push(filter);
     }
 
     /// Everything is well from now on.
     pub(super) fn heal(&mut self, longest: u64) {
         self.cuts.clear();
-        self.holds.clear();
+        self.filters.clear();
         self.weather = Weather::Fair { longest };
         self.sum_up();
     }
@@ -189,15 +208,34 @@ impl Network {
         self.down = Links(self.cuts.iter().fold(0, |sum, (_, links)| sum | links.0));
     }
 
-    /// Decides when a message that leaves at `leaves` arrives, as times.
-    pub(super) fn carry(&mut self, facts: &Facts, from: usize, to: usize, leaves: u64) -> Carriage {
+    /// Decides when a message that leaves at `leaves` arrives, as times; and says how many of its kind went before it on
+    /// the link in the term.
+    pub(super) fn carry(
+        &mut self,
+        facts: &Facts,
+        from: usize,
+        to: usize,
+        leaves: u64,
+    ) -> (u64, Carriage) {
         let link = link(from, to);
-        match self.fates.next(facts, link, self.weather) {
+        let (nth, fate) = self.fates.next(facts, link, self.weather);
+        (nth, self.carriage(facts, link, leaves, fate))
+    }
+
+    fn carriage(&mut self, facts: &Facts, link: usize, leaves: u64, fate: Fate) -> Carriage {
+        let drops = |filter: &Filter| filter.does == Does::Drop && filter.catches(facts.kind, link);
+        if self.filters.iter().any(drops) {
+            return Carriage::Lost;
+        }
+        match fate {
             Fate::Lost => Carriage::Lost,
             Fate::Once { delay } => Carriage::Once(self.arrival(facts, link, leaves, delay)),
             Fate::Twice { delay, again } => {
                 let first = self.arrival(facts, link, leaves, delay);
-                Carriage::Twice(first, self.held(facts, from, leaves + again.0, again))
+                Carriage::Twice(first, self.held(facts, link, leaves + again.0, again))
+            }
+            Fate::Malformed { delay, number } => {
+                Carriage::Malformed(self.arrival(facts, link, leaves, delay), number)
             }
         }
     }
@@ -208,12 +246,17 @@ impl Network {
             at = at.max(self.latest[link]);
             self.latest[link] = at;
         }
-        self.held(facts, link / 8, at, delay)
+        self.held(facts, link, at, delay)
     }
 
-    fn held(&self, facts: &Facts, from: usize, at: u64, delay: Ticks) -> u64 {
-        let holding = |hold: &&Hold| hold.kind == facts.kind && hold.from >> from & 1 == 1;
-        let until = self.holds.iter().filter(holding).map(|hold| hold.until).max();
+    fn held(&self, facts: &Facts, link: usize, at: u64, delay: Ticks) -> u64 {
+        let catching = self.filters.iter().filter(|filter| filter.catches(facts.kind, link));
+        let until = catching
+            .filter_map(|filter| match filter.does {
+                Does::Hold(until) => Some(until),
+                Does::Drop => None,
+            })
+            .max();
         until.map_or(at, |until| at.max(until + delay.0))
     }
 }

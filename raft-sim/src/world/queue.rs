@@ -31,6 +31,10 @@ pub(super) enum Event {
     Wish { node: u8, wish: u32 },
     /// A client begins an operation, or tries again.
     Act { client: u32 },
+    /// A client asks for something that the plan lists.
+    Listed { operation: u32 },
+    /// The run is over.
+    End,
     /// A client may have lost its patience.
     Patience { client: u32 },
     /// A fault of the plan begins.

@@ -34,7 +34,7 @@ impl Trace for Counter {
             TraceEvent::LinkCut { .. } => self.cut += 1,
             TraceEvent::LinkMended { .. } => self.mended += 1,
             TraceEvent::Lost { loss: Loss::NeverLeft, .. } => self.never_left += 1,
-            TraceEvent::Delivered { facts, sent }
+            TraceEvent::Delivered { facts, sent, .. }
                 if facts.kind == MessageKind::Heartbeat.number() =>
             {
                 self.held_latest = self.held_latest.max(at.since(sent).0);
@@ -98,9 +98,14 @@ fn a_plan_from_a_file_runs_alike() {
 #[test]
 fn crashes_strike_at_every_point() {
     for point in CrashPoint::ALL {
-        let now =
-            Fault::Crash { target: Target::Leader, point: CrashPoint::Now, down: Ticks(400_000) };
-        let crash = Fault::Crash { target: Target::Leader, point, down: Ticks(200_000) };
+        let now = Fault::Crash {
+            target: Target::Leader,
+            point: CrashPoint::Now,
+            down: Ticks(400_000),
+            keeps: None,
+        };
+        let crash =
+            Fault::Crash { target: Target::Leader, point, down: Ticks(200_000), keeps: None };
         let (verdict, counter) = watched(&plan(&[(800_000, crash), (801_000, now)]));
         assert!(
             counter.crashes.iter().any(|(_, at)| *at == point),
@@ -115,8 +120,12 @@ fn crashes_strike_at_every_point() {
 /// What a crashed node had not sent yet is lost; what had left arrives.
 #[test]
 fn messages_that_had_not_left_die_with_their_sender() {
-    let crash =
-        Fault::Crash { target: Target::Leader, point: CrashPoint::Now, down: Ticks(300_000) };
+    let crash = Fault::Crash {
+        target: Target::Leader,
+        point: CrashPoint::Now,
+        down: Ticks(300_000),
+        keeps: None,
+    };
     let faults: Vec<(u64, Fault)> = (2..12).map(|turn| (turn * 250_000, crash)).collect();
     let mut plan = plan(&faults);
     assert_eq!(watched(&plan).1.never_left, 0);
@@ -149,7 +158,8 @@ fn links_are_cut_and_mended() {
 /// A kind of message that is held back arrives after the hold.
 #[test]
 fn held_messages_arrive_late() {
-    let hold = Fault::Hold { kind: MessageKind::Heartbeat, from: None, lasts: Ticks(450_000) };
+    let hold =
+        Fault::Hold { kind: MessageKind::Heartbeat, from: None, to: None, lasts: Ticks(450_000) };
     let (_, counter) = watched(&plan(&[(1_000_000, hold)]));
     assert!(counter.held_latest >= 400_000, "{}", counter.held_latest);
 }

@@ -5,8 +5,8 @@
 
 use bytes::Bytes;
 use raft_core::{
-    Event, Instant, LogIndex, LogPosition, NodeId, Outcome, Request, SnapshotMeta, Term, Ticks,
-    Write,
+    Entry, Event, Instant, LogIndex, LogPosition, Membership, NodeId, Outcome, PeerStatus, Request,
+    SnapshotMeta, Term, Ticks, Write,
 };
 
 use crate::history::OpId;
@@ -61,6 +61,31 @@ pub enum TraceEvent<'a> {
         /// Its state after it.
         after: View,
     },
+    /// A node's log is another than it was, or was shown for the first time.
+    Log {
+        /// The node.
+        node: NodeId,
+        /// The last index that is compacted away.
+        base: LogIndex,
+        /// Entries from here on are these; what was there before is gone.
+        first: LogIndex,
+        /// The entries.
+        entries: &'a [LogEntry<'a>],
+    },
+    /// A node has another membership in force than it had.
+    Members {
+        /// The node.
+        node: NodeId,
+        /// What is in force.
+        members: &'a Membership,
+    },
+    /// What a leader knows of its peers has changed.
+    Peers {
+        /// The leader.
+        node: NodeId,
+        /// What it knows of each.
+        peers: &'a [PeerStatus],
+    },
     /// The protocol reported something for people.
     Protocol {
         /// The node.
@@ -68,15 +93,26 @@ pub enum TraceEvent<'a> {
         /// What.
         event: Event,
     },
-    /// A step asked for a message to be sent, and the network took it.
+    /// A node's timer is due: a step follows that is given nothing else.
+    Due {
+        /// The node.
+        node: NodeId,
+    },
+    /// A step asked for a message to be sent.
     Sent {
+        /// Names the message in all that follows.
+        message: u64,
         /// What it says.
         facts: Facts,
-        /// When it will arrive, if nothing intervenes.
+        /// How many of its kind went before it on its link in its term.
+        nth: u64,
+        /// When it will arrive, if nothing intervenes; [`Instant::NEVER`] if the network drops it.
         arrives: Instant,
     },
     /// The network will deliver the message just sent once more.
     Duplicated {
+        /// The message.
+        message: u64,
         /// What it says.
         facts: Facts,
         /// When the copy will arrive, if nothing intervenes.
@@ -84,6 +120,8 @@ pub enum TraceEvent<'a> {
     },
     /// A message will never arrive.
     Lost {
+        /// The message.
+        message: u64,
         /// What it says.
         facts: Facts,
         /// Why.
@@ -91,6 +129,8 @@ pub enum TraceEvent<'a> {
     },
     /// A message arrived; the receiver takes it next.
     Delivered {
+        /// The message.
+        message: u64,
         /// What it says.
         facts: Facts,
         /// When it was sent.
@@ -98,6 +138,8 @@ pub enum TraceEvent<'a> {
     },
     /// A malformed message arrived: the receiver must reject it.
     Malformed {
+        /// The message that it was made of.
+        message: u64,
         /// Whom it was sent to.
         to: NodeId,
         /// What it says.
@@ -286,6 +328,15 @@ pub enum TraceEvent<'a> {
         /// Which, and how.
         violation: &'a Violation,
     },
+}
+
+/// An entry of a node's log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEntry<'a> {
+    /// Its term.
+    pub term: Term,
+    /// All of it, if it is in memory.
+    pub entry: Option<&'a Entry>,
 }
 
 /// How a node was started.

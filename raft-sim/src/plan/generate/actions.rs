@@ -103,7 +103,12 @@ fn complicate(
                 .faults
                 .push(TimedFault { at: before, fault: Fault::Cut { cut, lasts: deaf } });
         }
-        let fault = Fault::Hold { kind: MessageKind::TimeoutNow, from: None, lasts: Ticks(lasts) };
+        let fault = Fault::Hold {
+            kind: MessageKind::TimeoutNow,
+            from: None,
+            to: None,
+            lasts: Ticks(lasts),
+        };
         // Held back before it is sent.
         operations.faults.push(TimedFault { at: Instant(at.saturating_sub(1)), fault });
     }
@@ -128,7 +133,7 @@ fn usurp(operations: &mut Operations, draw: &mut Draw, election: u64, at: u64, n
     for other in (1..=nodes.into()).map(NodeId).filter(|other| *other != node) {
         if percent(draw, 60) {
             let (target, point) = (Target::Node(other), CrashPoint::Now);
-            fault(at + deaf, Fault::Crash { target, point, down: Ticks(down) });
+            fault(at + deaf, Fault::Crash { target, point, down: Ticks(down), keeps: None });
         }
     }
     let soon = at + deaf + down + draw.log_uniform(election / 1_000, election / 8);

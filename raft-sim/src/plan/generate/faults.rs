@@ -107,6 +107,8 @@ fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
         let heaviest = match kind {
             // Nothing brings a lost disk back: see `lost_disks`.
             FaultKind::LoseDisk => continue,
+            // Single messages are lost by their fates; this is for plans written by hand.
+            FaultKind::Drop => continue,
             FaultKind::PowerLoss | FaultKind::LoseMajority => 1,
             _ => 4,
         };
@@ -205,7 +207,7 @@ fn held_back(style: &Style, draw: &mut Draw, at: u64, faults: &mut Vec<TimedFaul
     // Two kinds at once now and then: one waits while the other's absence makes things happen.
     for begins in [Some(0), percent(draw, 50).then(|| draw.below(lasts))].into_iter().flatten() {
         let from = *draw.pick(&[None, None, Some(Target::Anyone), Some(Target::Follower)]);
-        let hold = Fault::Hold { kind: held_kind(draw), from, lasts: Ticks(lasts) };
+        let hold = Fault::Hold { kind: held_kind(draw), from, to: None, lasts: Ticks(lasts) };
         faults.push(TimedFault { at: Instant(at + begins), fault: hold });
     }
     let soon = at + draw.log_uniform(1, style.election);
@@ -277,7 +279,7 @@ fn doubt(style: &Style, draw: &mut Draw, mut at: u64, faults: &mut Vec<TimedFaul
         at += draw.between(style.election / 8, style.election);
         let down = Ticks(draw.log_uniform(500, style.election / 2));
         let target = Target::Follower;
-        let fault = Fault::Crash { target, point: CrashPoint::Now, down };
+        let fault = Fault::Crash { target, point: CrashPoint::Now, down, keeps: None };
         faults.push(TimedFault { at: Instant(at), fault });
     }
     at
@@ -298,7 +300,7 @@ fn target(style: &Style, draw: &mut Draw) -> Target {
 }
 
 fn crash(style: &Style, draw: &mut Draw, target: Target, point: CrashPoint) -> Fault {
-    Fault::Crash { target, point, down: Ticks(style.down.draw(draw)) }
+    Fault::Crash { target, point, down: Ticks(style.down.draw(draw)), keeps: None }
 }
 
 /// One direction or the other.
@@ -327,9 +329,11 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
                 lasts: Ticks(draw.log_uniform(election * 2, election * 10)),
             }
         }
+        FaultKind::Drop => unreachable!("only plans written by hand drop a kind of message"),
         FaultKind::Hold => Fault::Hold {
             kind: held_kind(draw),
             from: Some(target),
+            to: None,
             lasts: Ticks(draw.log_uniform(election / 2, election * 6)),
         },
         FaultKind::Crash => {

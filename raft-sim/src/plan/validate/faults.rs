@@ -33,7 +33,7 @@ pub(super) fn check(plan: &Plan) -> Checked {
     Ok(())
 }
 
-fn check_moment(plan: &Plan, before: Instant, at: Instant) -> Checked {
+pub(super) fn check_moment(plan: &Plan, before: Instant, at: Instant) -> Checked {
     if at < before {
         return refuse(
             "at",
@@ -65,11 +65,9 @@ fn check_fault(plan: &Plan, fault: &Fault) -> Checked {
             }
             check_cut(plan, cut).map_err(|error| error.inside("flap.cut"))
         }
-        Fault::Hold { from, lasts, kind: _ } => {
-            lasting("hold.lasts", *lasts)?;
-            from.map_or(Ok(()), |from| target(plan, "hold.from", from))
-        }
-        Fault::Crash { target: who, down, point: _ } => {
+        Fault::Hold { from, to, lasts, kind: _ } => check_link(plan, "hold", *from, *to, *lasts),
+        Fault::Drop { from, to, lasts, kind: _ } => check_link(plan, "drop", *from, *to, *lasts),
+        Fault::Crash { target: who, down, point: _, keeps: _ } => {
             lasting("crash.down", *down)?;
             target(plan, "crash.target", *who)
         }
@@ -94,6 +92,21 @@ fn check_fault(plan: &Plan, fault: &Fault) -> Checked {
             target(plan, "slow-disk.target", *who)
         }
     }
+}
+
+fn check_link(
+    plan: &Plan,
+    name: &str,
+    from: Option<Target>,
+    to: Option<Target>,
+    lasts: Ticks,
+) -> Checked {
+    let check = || {
+        lasting("lasts", lasts)?;
+        from.map_or(Ok(()), |from| target(plan, "from", from))?;
+        to.map_or(Ok(()), |to| target(plan, "to", to))
+    };
+    check().map_err(|error| error.inside(name))
 }
 
 fn check_cut(plan: &Plan, cut: &Cut) -> Checked {
@@ -151,6 +164,7 @@ pub(super) fn check_static(plan: &Plan, cut: &StaticCut) -> Checked {
 fn check_fate(fate: Fate) -> Checked {
     match fate {
         Fate::Lost => Ok(()),
+        Fate::Malformed { delay, number: _ } => lasting("fate.malformed.delay", delay),
         Fate::Once { delay } => lasting("fate.once.delay", delay),
         Fate::Twice { delay, again } => {
             let both: [(&str, Ticks); 2] =
@@ -167,7 +181,7 @@ fn target(plan: &Plan, field: &str, target: Target) -> Checked {
     }
 }
 
-fn node(plan: &Plan, field: &str, node: NodeId) -> Checked {
+pub(super) fn node(plan: &Plan, field: &str, node: NodeId) -> Checked {
     if node.0 == 0 || node.0 > u64::from(plan.nodes) {
         return refuse(
             field,

@@ -190,7 +190,8 @@ fn faults_are_in_order_and_of_this_cluster() {
     let (target, lasts) = (Target::Node(NodeId(9)), Ticks(1_000));
     let nobody = ["is 9:", "from 1 to nodes, which is 3"];
     refused("faults[0].fault.pause.target.node", &nobody, with(Fault::Pause { target, lasts }));
-    let nobody_sends = Fault::Hold { kind: MessageKind::Heartbeat, from: Some(target), lasts };
+    let nobody_sends =
+        Fault::Hold { kind: MessageKind::Heartbeat, from: Some(target), to: None, lasts };
     refused("faults[0].fault.hold.from.node", &nobody, with(nobody_sends));
     let cut = Cut::Link { target: Target::Leader, other: target, way: Way::Both };
     refused("faults[0].fault.cut.cut.link.other.node", &nobody, with(Fault::Cut { cut, lasts }));

@@ -238,8 +238,12 @@ fn with_lasting_cut() -> Plan {
 }
 
 fn plan_with_crash() -> Plan {
-    let crash =
-        Fault::Crash { target: Target::Leader, point: CrashPoint::Now, down: Ticks(200_000) };
+    let crash = Fault::Crash {
+        target: Target::Leader,
+        point: CrashPoint::Now,
+        down: Ticks(200_000),
+        keeps: None,
+    };
     plan(&[(800_000, crash)])
 }
 
