@@ -8,6 +8,7 @@
 //! for a fault of the Raft under test.
 
 mod action;
+mod benign;
 mod error;
 mod fault;
 mod generate;
