@@ -20,6 +20,7 @@ mod bench;
 mod files;
 mod replay;
 mod run;
+mod shrink;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
     let outcome = match action {
         Action::Run(arguments) => run::run::<R, M>(&arguments),
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
+        Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

@@ -49,6 +49,7 @@ use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
+pub(crate) use disk::parts;
 pub use trace::{LogEntry, Loss, NoTrace, Phase, Started, Trace, TraceEvent};
 
 /// What a moment leads to: the run goes on, or something was violated.

@@ -43,6 +43,8 @@ pub(crate) enum Action {
     Run(RunArguments),
     /// Runs one seed or plan file again, and prints what happened
     Replay(ReplayArguments),
+    /// Makes a failing seed or plan smaller, and prints what is left of it
+    Shrink(ShrinkArguments),
     /// Measures how many events a second are simulated, checked and unchecked
     Bench(BenchArguments),
 }
@@ -121,6 +123,32 @@ pub(crate) struct ReplayArguments {
     /// How many of the last rows to show
     #[arg(long, value_name = "COUNT", default_value = "200", conflicts_with = "all")]
     pub(crate) rows: NonZeroUsize,
+}
+
+/// What `shrink` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ShrinkArguments {
+    /// A seed, or a file with a plan
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) what: Source,
+    /// What kind of plan the seed stands for
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) profile: String,
+    /// The version of the plan generator that the seed was found with
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) generator: Option<u32>,
+    /// Be content with what was found after this long
+    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "10s")]
+    pub(crate) time: Duration,
+    /// How many plans to run at a time (default: one per core)
+    #[arg(long, value_name = "JOBS", value_parser = threads)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Write what is left to a file, and not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write how it went as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// What `bench` takes.
