@@ -16,7 +16,7 @@ mod search;
 
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::{Duration, Instant as Wall};
+use std::time::Duration;
 
 use crate::campaign;
 use crate::machine::Machine;
@@ -114,7 +114,7 @@ pub fn shrink<R: Raft + 'static, M: Machine + 'static>(
     effort: Effort,
     mut tell: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
-    let began = Wall::now();
+    let began = campaign::now();
     let first = campaign::run_guarded::<R, M>(plan);
     let Some(violation) = first.verdict.violation.clone() else {
         return Err(ShrinkError::Clean { seed: plan.seed });

@@ -1,14 +1,18 @@
 //! What a run drew: watched as it happens, so that a plan can say it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raft_core::{Instant, NodeId, Term, Ticks};
 
+use crate::history::OpId;
 use crate::plan::{
     CommandBytes, CrashPoint, Fate, Fault, MessageKind, Nodes, Override, TimedFault, TimedOperation,
 };
 use crate::raft::Facts;
 use crate::world::{Loss, Phase, Trace, TraceEvent};
+
+/// Longer than any run.
+const ENDLESS: Ticks = Ticks(100_000_000);
 
 /// What a run drew, until everything was healed.
 #[derive(Debug, Default)]
@@ -16,14 +20,18 @@ pub(super) struct Gathered {
     /// What became of each message that the network took, in the order of sending.
     pub(super) messages: Vec<Message>,
     /// What each client asked for, and when.
-    pub(super) operations: Vec<TimedOperation>,
+    operations: Vec<TimedOperation>,
     /// Which fault of the plan struck, and how; those that did nothing are not here.
     pub(super) struck: Vec<Struck>,
-    /// Writes in the order in which they were handed over.
-    pub(super) writes: Vec<Latency>,
+    /// Writes in the order in which they ended.
+    writes: Vec<Latency>,
     /// Crashes, in order.
     pub(super) crashes: Vec<Crash>,
     places: BTreeMap<u64, usize>,
+    /// Nodes that are suspended, and the operations that wait there.
+    paused: BTreeMap<NodeId, Vec<(OpId, usize)>>,
+    /// Operations that never reached their node: their clients gave up while it was suspended.
+    unasked: BTreeSet<usize>,
     writing: BTreeMap<NodeId, Instant>,
     is_healed: bool,
 }
@@ -77,6 +85,19 @@ impl Gathered {
         self.messages.get_mut(*place)
     }
 
+    /// Every write. One that was under way when the run ended takes for as long as it likes.
+    pub(super) fn writes(&self) -> impl Iterator<Item = Latency> {
+        let open =
+            self.writing.iter().map(|(node, at)| Latency { node: *node, at: *at, took: ENDLESS });
+        self.writes.iter().copied().chain(open)
+    }
+
+    /// What clients asked of nodes that heard it.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &TimedOperation> {
+        let heard = |(nth, _): &(usize, &TimedOperation)| !self.unasked.contains(nth);
+        self.operations.iter().enumerate().filter(heard).map(|(_, timed)| timed)
+    }
+
     fn network(&mut self, at: Instant, event: TraceEvent<'_>) {
         match event {
             TraceEvent::Sent { message, facts, nth, arrives } => {
@@ -121,15 +142,33 @@ impl Trace for Gathered {
             TraceEvent::Phase { phase: Phase::StaticCut | Phase::Liveness } => {
                 self.is_healed = true;
             }
-            TraceEvent::Invoked { client, node, asks, command, .. } => {
+            TraceEvent::Invoked { op, client, node, asks, command } => {
                 let command = CommandBytes(command.clone());
+                if let Some(waiting) = self.paused.get_mut(&node) {
+                    waiting.push((op, self.operations.len()));
+                }
                 self.operations.push(TimedOperation { at, client, node, asks, command });
+            }
+            TraceEvent::Paused { node, .. } => {
+                self.paused.insert(node, Vec::new());
+            }
+            TraceEvent::Resumed { node } => {
+                self.paused.remove(&node);
+            }
+            TraceEvent::GaveUp { op, node } => {
+                let waiting = self.paused.get(&node).into_iter().flatten();
+                self.unasked.extend(waiting.filter(|(of, _)| *of == op).map(|(_, nth)| *nth));
             }
             TraceEvent::FaultBegan { fault: Some(fault), nodes, .. } => {
                 self.struck.push(Struck { fault, nodes: nodes.to_vec() });
             }
             TraceEvent::Crashed { node, point, survived, restart } => {
-                self.writing.remove(&node);
+                if let Some(began) = self.writing.remove(&node) {
+                    // It would have taken longer than the node lived.
+                    let took = Ticks(restart.since(began).0);
+                    self.writes.push(Latency { node, at: began, took });
+                }
+                self.paused.remove(&node);
                 let (down, kept) = (Ticks(restart.since(at).0), crate::world::parts(survived));
                 self.crashes.push(Crash { at, node, point, down, kept });
             }
@@ -205,12 +244,16 @@ fn resolve(
         }
         Fault::Pause { lasts, .. } => Fault::Pause { target: first, lasts },
         Fault::SlowDisk { write, lasts, .. } => Fault::SlowDisk { target: first, write, lasts },
-        Fault::LoseDisk { down, .. } => Fault::LoseDisk { target: first, down },
+        Fault::LoseDisk { down, .. } => {
+            crashes.retain(|crash| crash.at != at || !struck.contains(&crash.node));
+            Fault::LoseDisk { target: first, down }
+        }
         Fault::Crash { point, .. } => {
             let comes = |crash: &Crash| {
                 crash.point == point && crash.at >= at && struck.contains(&crash.node)
             };
-            if let Some(place) = crashes.iter().position(comes) {
+            let is_due = |crash: &Crash| point != CrashPoint::Now || crash.at == at;
+            if let Some(place) = crashes.iter().position(|crash| comes(crash) && is_due(crash)) {
                 resolved.push(crash_of(at, crashes.remove(place)));
             }
             return;
@@ -235,9 +278,9 @@ fn crash_of(at: Instant, crash: Crash) -> TimedFault {
     TimedFault { at, fault: Fault::Crash { target, point, down, keeps: Some(kept) } }
 }
 
-/// Whether a term is one that fates can be listed for.
-pub(super) fn later(term: Term, by: i64) -> Option<Term> {
-    term.0.checked_add_signed(by).filter(|term| *term > 0).map(Term)
+/// A term so many before another, if there is one.
+pub(super) fn earlier(term: Term, by: u64) -> Option<Term> {
+    term.0.checked_sub(by).filter(|term| *term > 0).map(Term)
 }
 
 impl Message {

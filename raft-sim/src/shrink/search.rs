@@ -16,12 +16,11 @@ use super::gather::Gathered;
 use super::measure::{Score, score, size};
 use super::{Effort, Ended, Progress, Shrunk, Size};
 use crate::campaign::{self, Guarded};
-use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::Raft;
 use crate::violation::{Property, Violation};
-use crate::world;
+use crate::world::{self, Trace, TraceEvent};
 
 /// What must stay the same: what is violated, and what the nodes that take part are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +76,8 @@ struct Judge<R, M> {
 pub(super) struct Search<'a, R, M> {
     judge: Judge<R, M>,
     best: Kept,
+    /// The smallest so far, while the search looks elsewhere.
+    aside: Option<Kept>,
     /// Plans that did not fail alike, or were no smaller.
     tried: BTreeSet<u64>,
     runs: u64,
@@ -100,7 +101,7 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         let best = Kept { plan: plan.clone(), violation, size, score };
         let code = PhantomData;
         let judge = Judge { likeness, found: Found::Inside, effort, began, code };
-        Self { judge, best, tried: BTreeSet::new(), runs: 1, trying: "to begin", tell }
+        Self { judge, best, aside: None, tried: BTreeSet::new(), runs: 1, trying: "to begin", tell }
     }
 
     /// The smallest plan so far.
@@ -150,7 +151,8 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         let plan = &self.best.plan;
         self.runs += 1;
         // Of a run that panics there is what was told until then.
-        drop(campaign::catch(|| world::run_with::<R, M, _>(plan, &mut gathered, CheckLevel::Full)));
+        let mut told = |at, event: TraceEvent<'_>| gathered.record(at, event);
+        drop(campaign::catch(|| world::run_told::<R, M>(plan, &mut told)));
         gathered
     }
 
@@ -162,25 +164,25 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
     /// Tries plans, in the order in which they would be preferred, and keeps the first that is smaller and fails alike.
     /// Answers its place.
     pub(super) fn attempt_any(&mut self, plans: Vec<Plan>) -> Option<usize> {
-        let fresh: Vec<(usize, u64, Plan)> = plans
-            .into_iter()
-            .map(|plan| tidied(plan, &self.best.plan))
-            .enumerate()
-            .map(|(place, plan)| (place, fingerprint(&plan), plan))
-            .filter(|(_, print, plan)| !self.tried.contains(print) && *plan != self.best.plan)
-            .collect();
+        let mut places = Vec::new();
+        let mut fresh = Vec::new();
+        for (place, plan) in plans.into_iter().enumerate() {
+            let plan = tidied(plan, &self.best.plan);
+            if plan != self.best.plan && !self.tried.contains(&fingerprint(&plan)) {
+                places.push(place);
+                fresh.push(plan);
+            }
+        }
         if fresh.is_empty() || !self.goes_on() {
             return None;
         }
-        let (kept, ran) = self.judge.first_kept(&fresh, &self.best);
-        self.runs += ran.len() as u64;
-        let taken = kept.as_ref().map(|(place, _)| *place);
-        let failed = ran.into_iter().filter(|place| Some(*place) != taken);
-        self.tried.extend(failed.map(|place| fresh[place].1));
+        let (kept, vain) = self.judge.first_smaller(&fresh, &self.best);
+        self.runs += vain.len() as u64 + u64::from(kept.is_some());
+        self.tried.extend(vain.into_iter().map(|place| fingerprint(&fresh[place])));
         let (place, kept) = kept?;
         self.best = kept;
         self.report();
-        Some(fresh[place].0)
+        Some(places[place])
     }
 
     /// Ends the run where it fails. What is found by looking at all of a run is found as early as possible.
@@ -192,7 +194,8 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         };
         let at = self.best.violation.at.0;
         let whole = cut(&self.best.plan, at + 1);
-        if let Some(kept) = self.unscored(whole) {
+        self.runs += 1;
+        if let Some(kept) = self.judge.kept(whole) {
             self.best = kept;
             return;
         }
@@ -206,13 +209,40 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         if plan == self.best.plan || !self.goes_on() {
             return plan == self.best.plan;
         }
-        let kept = self.unscored(plan);
+        self.runs += 1;
+        let kept = self.judge.kept(plan);
         let adopted = kept.is_some();
         if let Some(kept) = kept {
             self.best = kept;
             self.report();
         }
         adopted
+    }
+
+    /// Begins again with the plan among these whose run is shortest, if one fails alike. The smallest plan so far is
+    /// put aside.
+    pub(super) fn begin_again(&mut self, plans: Vec<Plan>) -> bool {
+        let best = &self.best;
+        let runs = self.judge.each(&plans, |_, plan| {
+            let within = plan.ends_at.is_none_or(|end| end > best.violation.at);
+            if within { self.judge.kept(plan.clone()) } else { None }
+        });
+        self.runs += plans.len() as u64;
+        let shortest = runs.into_iter().flatten().min_by_key(|kept| kept.size.delivered);
+        let Some(kept) = shortest else { return false };
+        self.aside = Some(std::mem::replace(&mut self.best, kept));
+        true
+    }
+
+    /// Goes on with the smaller of the two plans. Whether that is the later one.
+    pub(super) fn end_again(&mut self) -> bool {
+        let Some(aside) = self.aside.take() else { return false };
+        let is_smaller = self.best.score < aside.score;
+        if !is_smaller {
+            self.best = aside;
+        }
+        self.report();
+        is_smaller
     }
 
     /// Looks for the earliest end at which a violation is found that is found at the end.
@@ -223,7 +253,8 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
             let middle = early.midpoint(late);
             let mut plan = Plan { ends_at: Some(Instant(middle)), ..began.clone() };
             tidy(&mut plan);
-            match self.unscored(plan) {
+            self.runs += 1;
+            match self.judge.kept(plan) {
                 Some(kept) if kept.score <= self.best.score || self.best.plan.ends_at.is_none() => {
                     late = middle;
                     self.best = kept;
@@ -234,18 +265,9 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         }
     }
 
-    /// The plan as it would be kept if it fails alike, however large it is.
-    fn unscored(&mut self, plan: Plan) -> Option<Kept> {
-        self.runs += 1;
-        let (plan, guarded) = self.judge.alike(plan)?;
-        let violation = guarded.verdict.violation?;
-        let size = size(&plan, &guarded.verdict.statistics);
-        let score = score(&plan, size);
-        Some(Kept { plan, violation, size, score })
-    }
-
     pub(super) fn into_shrunk(self, before: Size, ended: Ended, elapsed: Duration) -> Shrunk {
-        let Kept { plan, violation, size, .. } = self.best;
+        let smallest = self.aside.into_iter().chain([self.best]).min_by_key(|kept| kept.score);
+        let Kept { plan, violation, size, .. } = smallest.expect("there is always one");
         Shrunk { plan, violation, before, after: size, runs: self.runs, ended, elapsed }
     }
 }
@@ -255,47 +277,64 @@ impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
         self.began.elapsed() < self.effort.budget
     }
 
-    /// The first of the plans that will do, and those that were run.
-    fn first_kept(
+    /// Does something with each of several plans, on several threads; the results are in the order of the plans. What
+    /// time is too short for has none.
+    fn each<T: Send>(
         &self,
-        plans: &[(usize, u64, Plan)],
-        best: &Kept,
-    ) -> (Option<(usize, Kept)>, Vec<usize>) {
+        plans: &[Plan],
+        work: impl Fn(usize, &Plan) -> Option<T> + Sync,
+    ) -> Vec<Option<T>> {
         let next = AtomicUsize::new(0);
-        let stop = AtomicUsize::new(usize::MAX);
-        let results: Mutex<Vec<(usize, Option<Kept>)>> = Mutex::new(Vec::new());
-        let work = || {
-            loop {
-                let place = next.fetch_add(1, Ordering::SeqCst);
-                if place >= plans.len() || place > stop.load(Ordering::SeqCst) || !self.goes_on() {
-                    return;
-                }
-                let kept = self.judged(&plans[place].2, best);
-                if kept.is_some() {
-                    stop.fetch_min(place, Ordering::SeqCst);
-                }
-                results.lock().unwrap_or_else(PoisonError::into_inner).push((place, kept));
+        let results: Mutex<Vec<Option<T>>> = Mutex::new(plans.iter().map(|_| None).collect());
+        let body = || {
+            while let Some((place, plan)) = self.take(&next, plans) {
+                let result = work(place, plan);
+                results.lock().unwrap_or_else(PoisonError::into_inner)[place] = result;
             }
         };
         let jobs = self.effort.jobs.get().min(plans.len());
         if jobs <= 1 {
-            work();
+            body();
         } else {
             thread::scope(|scope| {
                 for _ in 0..jobs {
-                    scope.spawn(work);
+                    scope.spawn(body);
                 }
             });
         }
-        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        results.sort_by_key(|(place, _)| *place);
-        let ran = results.iter().map(|(place, _)| *place).collect();
-        let kept = results.into_iter().find_map(|(place, kept)| Some((place, kept?)));
-        (kept, ran)
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next plan to run, while time is left.
+    fn take<'p>(&self, next: &AtomicUsize, plans: &'p [Plan]) -> Option<(usize, &'p Plan)> {
+        let place = next.fetch_add(1, Ordering::SeqCst);
+        plans.get(place).filter(|_| self.goes_on()).map(|plan| (place, plan))
+    }
+
+    /// The first of the plans that will do, and its place; and the places of those that will not.
+    fn first_smaller(&self, plans: &[Plan], best: &Kept) -> (Option<(usize, Kept)>, Vec<usize>) {
+        let found = AtomicUsize::new(usize::MAX);
+        let results = self.each(plans, |place, plan| {
+            if place > found.load(Ordering::SeqCst) {
+                return None;
+            }
+            let kept = self.smaller(plan, best);
+            if kept.is_some() {
+                found.fetch_min(place, Ordering::SeqCst);
+            }
+            Some(kept)
+        });
+        let failed = |(place, kept): (usize, &Option<Option<Kept>>)| {
+            matches!(kept, Some(None)).then_some(place)
+        };
+        let vain = results.iter().enumerate().filter_map(failed).collect();
+        let first = results.into_iter().enumerate();
+        let first = first.filter_map(|(place, kept)| Some((place, kept??))).next();
+        (first, vain)
     }
 
     /// The plan as it is kept, if it fails alike and is smaller.
-    fn judged(&self, plan: &Plan, best: &Kept) -> Option<Kept> {
+    fn smaller(&self, plan: &Plan, best: &Kept) -> Option<Kept> {
         let mut plan = plan.clone();
         if self.found == Found::Inside {
             // What is smaller may fail a little later.
@@ -303,11 +342,16 @@ impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
             let end = plan.ends_at.map_or(0, |end| end.0).max(best.violation.at.0);
             end_at(&mut plan, end + slack);
         }
+        self.kept(plan).filter(|kept| kept.score < best.score)
+    }
+
+    /// The plan as it is kept if it fails alike, however large it is.
+    fn kept(&self, plan: Plan) -> Option<Kept> {
         let (plan, guarded) = self.alike(plan)?;
         let violation = guarded.verdict.violation?;
         let size = size(&plan, &guarded.verdict.statistics);
         let score = score(&plan, size);
-        (score < best.score).then_some(Kept { plan, violation, size, score })
+        Some(Kept { plan, violation, size, score })
     }
 
     /// Runs a plan. If it fails alike, it is cut there.

@@ -98,9 +98,9 @@ fn as_fault(plan: &Plan, (kind, from, to): Group, lost: bool, sent: &[(u64, u64)
         !(is_one && sort == Some(lost))
     });
     let first = sent.iter().map(|(at, _)| *at).min().unwrap_or(0);
-    let last =
+    let ends =
         sent.iter().map(|(at, arrives)| if lost { at + 1 } else { *arrives }).max().unwrap_or(0);
-    let lasts = Ticks(last.saturating_sub(first).max(1));
+    let lasts = Ticks(ends.saturating_sub(first).max(1));
     let (from, to) = (from.map(Target::Node), to.map(Target::Node));
     let fault = if lost {
         Fault::Drop { kind, from, to, lasts }

@@ -65,7 +65,9 @@ fn without(plan: &Plan, gone: NodeId) -> Plan {
         Action::Members { voters, learners } => {
             for list in [&mut *voters, learners] {
                 list.retain(|id| *id != gone);
-                list.iter_mut().for_each(|id| *id = named(*id));
+                for id in list.iter_mut() {
+                    *id = named(*id);
+                }
             }
             !voters.is_empty()
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use raft_core::{Instant, NodeId, Term, Ticks};
 
-use super::super::gather::{Gathered, later};
+use super::super::gather::{Gathered, earlier};
 use super::super::search::Search;
 use crate::machine::Machine;
 use crate::plan::{Fate, Fault, MessageKind, Override, Plan};
@@ -96,7 +96,7 @@ fn without_pause(plan: &Plan, gathered: &Gathered, (from, until): (u64, u64), te
         match sent_at.get(&(of, item.nth)) {
             Some(at) if *at >= until => {
                 item.nth -= between.get(&of).copied().unwrap_or(0).min(item.nth);
-                match later(item.term, -gone.cast_signed()) {
+                match earlier(item.term, gone) {
                     Some(term) => item.term = term,
                     None => return false,
                 }
@@ -116,7 +116,7 @@ pub(super) fn round<R: Raft + 'static, M: Machine + 'static>(search: &mut Search
         .iter()
         .map(|grain| {
             let mut plan = search.plan().clone();
-            each_time(&mut plan, |_, time| *time = rounded(*time, *grain));
+            each_time(&mut plan, |_, time| *time = rounded(*time, *grain).max(1));
             plan
         })
         .collect();
@@ -134,8 +134,11 @@ pub(super) fn round<R: Raft + 'static, M: Machine + 'static>(search: &mut Search
                 let mut plan = search.plan().clone();
                 each_time(&mut plan, |place, time| {
                     if place == nth {
-                        *time =
-                            if up { *time / grain * grain + grain } else { *time / grain * grain };
+                        *time = if up {
+                            *time / grain * grain + grain
+                        } else {
+                            (*time / grain * grain).max(1)
+                        };
                     }
                 });
                 plans.push(plan);
@@ -174,7 +177,9 @@ fn each_time(plan: &mut Plan, mut change: impl FnMut(usize, &mut u64)) {
                 }
             }
             Fault::Flap { down, up, lasts, .. } => {
-                [down, up, lasts].into_iter().for_each(|time| next(&mut time.0));
+                for time in [down, up, lasts] {
+                    next(&mut time.0);
+                }
             }
             Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => {}
         }

@@ -47,7 +47,7 @@ const COARSE: [Change; 14] = [
     |plan, benign| plan.snapshots = benign.snapshots,
     |plan, benign| plan.apply = benign.apply,
     |plan, benign| plan.disk = benign.disk,
-    |plan, benign| plan.clocks = benign.clocks.clone(),
+    |plan, benign| plan.clocks.clone_from(&benign.clocks),
     |plan, _| plan.founders = plan.nodes,
     |plan, _| plan.network.malformed_per_million = 0,
     |plan, benign| plan.network = benign.network,
