@@ -13,6 +13,8 @@ mod items;
 mod measure;
 mod passes;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroUsize;
 use std::thread;

@@ -30,7 +30,7 @@ fn milder(fault: &Fault, plan: &Plan) -> Vec<Fault> {
     let unit = plan.settings.election_timeout.0;
     let shorter = |lasts: Ticks| {
         let times = [unit / 10, unit / 2, unit, lasts.0 / 2, lasts.0 * 3 / 4];
-        times.into_iter().filter(move |time| *time < lasts.0).map(Ticks)
+        times.into_iter().filter(move |time| (1..lasts.0).contains(time)).map(Ticks)
     };
     match *fault {
         Fault::Cut { cut, lasts } => {
