@@ -61,7 +61,6 @@ fn sooner(plan: &Plan, seed: u64) -> Plan {
 /// draws, which other seeds make others, and when the run is short, with each fate said.
 fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     world::coarse(search);
-    explicit::operations_and_faults(search);
     settle(search);
     explicit::fates(search);
     settle(search);
@@ -70,6 +69,7 @@ fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M
 fn settle<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     loop {
         let before = search.score();
+        explicit::operations_and_faults(search);
         items::all(search);
         nodes::all(search);
         world::fine(search);

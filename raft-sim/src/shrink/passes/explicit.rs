@@ -16,6 +16,7 @@ pub(super) fn operations_and_faults<R: Raft + 'static, M: Machine + 'static>(
 ) {
     search.enter("what was drawn is said");
     let gathered = search.gather();
+    // Asking operations one by one may take more lines than letting clients choose, but they can go one by one.
     for step in [with_faults, with_operations] {
         search.adopt(step(search.plan(), &gathered));
     }
