@@ -49,7 +49,6 @@ mod words;
 mod writer;
 
 use std::any::type_name;
-use std::fmt::Write as _;
 
 use raft_core::Instant;
 
@@ -124,13 +123,10 @@ impl Scenario {
             marks.push('#');
         }
         let (name, machine) = (identifier(name), type_name::<M>());
-        let mut test = String::new();
-        write!(
-            test,
-            "#[test]\nfn {name}() {{\n    raft_sim::scenario_text::<{machine}>(\n        r{marks}\"\n{text}\"{marks},\n    );\n}}\n"
+        let call = format!("    raft_sim::scenario_text::<{machine}>(");
+        format!(
+            "#[test]\nfn {name}() {{\n{call}\n        r{marks}\"\n{text}\"{marks},\n    );\n}}\n"
         )
-        .expect("a string takes whatever is written to it");
-        test
     }
 
     /// The number of the line that states an expectation, if it was read from a text.

@@ -83,7 +83,11 @@ fn suggestion(meant: Option<&str>) -> String {
 /// The words, of those that would fit, that is closest to one that does not; none if they are far apart.
 pub(super) fn closest(found: &str, words: &[&'static str]) -> Option<&'static str> {
     let near = words.iter().map(|word| (distance(found, word), *word));
-    let far = found.chars().count().min(6).div_ceil(3);
+    let far = match found.chars().count() {
+        0 | 1 => 0,
+        2..=4 => 1,
+        _ => 2,
+    };
     near.filter(|(distance, _)| *distance <= far).min().map(|(_, word)| word)
 }
 

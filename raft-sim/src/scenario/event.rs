@@ -1,6 +1,6 @@
 //! What happens at a moment: faults, what an operator does, and what clients ask.
 
-use raft_core::Instant;
+use raft_core::{Instant, NodeId};
 
 use super::cut;
 use super::error::ScenarioError;
@@ -80,8 +80,10 @@ pub(super) fn read<M: Machine>(
             Timed::Operation(plan.operations.len() - 1)
         }
         Verb::Members | Verb::Transfer | Verb::Campaign | Verb::Suppress => {
-            plan.actions.push(TimedAction { at, action: read_action(words, verb)? });
-            Timed::Action(plan.actions.len() - 1)
+            let first = plan.actions.len();
+            let actions = read_actions(words, verb)?;
+            plan.actions.extend(actions.into_iter().map(|action| TimedAction { at, action }));
+            Timed::Action(first)
         }
         _ => {
             let first = plan.faults.len();
@@ -174,15 +176,12 @@ fn fault_text(fault: &Fault) -> String {
             (format!("drop {}", messages_text(kind, from, to)), lasts)
         }
         Fault::Crash { target, point, down, keeps } => {
-            let mut text = format!("crash {}", target_text(target));
-            if point != CrashPoint::Now {
-                text.push_str(&format!(" at {}", point.name()));
-            }
-            text.push_str(&format!(" for {}", ticks_text(down)));
-            if let Some(keeps) = keeps {
-                text.push_str(&format!(" keeping {keeps}"));
-            }
-            return text;
+            let at = match point {
+                CrashPoint::Now => String::new(),
+                point => format!(" at {}", point.name()),
+            };
+            let keeping = keeps.map_or_else(String::new, |keeps| format!(" keeping {keeps}"));
+            return format!("crash {}{at} for {}{keeping}", target_text(target), ticks_text(down));
         }
         Fault::LoseMajority { down } => return format!("lose-majority for {}", span_text(down)),
         Fault::PowerLoss { down } => return format!("power-loss for {}", span_text(down)),
@@ -195,8 +194,9 @@ fn fault_text(fault: &Fault) -> String {
     format!("{subject} for {}", ticks_text(lasts))
 }
 
-fn read_action(words: &mut Words<'_>, verb: Verb) -> Result<Action, ScenarioError> {
-    Ok(match verb {
+/// Reads an action, or several of which a line tells.
+fn read_actions(words: &mut Words<'_>, verb: Verb) -> Result<Vec<Action>, ScenarioError> {
+    Ok(vec![match verb {
         Verb::Members => {
             let voters = nodes(words)?;
             let learners = if words.accept("learners") { nodes(words)? } else { Vec::new() };
@@ -204,12 +204,17 @@ fn read_action(words: &mut Words<'_>, verb: Verb) -> Result<Action, ScenarioErro
         }
         Verb::Transfer => Action::Transfer { to: node(words)? },
         Verb::Campaign => Action::Campaign { node: node(words)? },
-        _ => Action::Suppress { node: node(words)?, lasts: lasts(words)? },
-    })
+        _ => {
+            let (nodes, lasts) = (nodes(words)?, lasts(words)?);
+            return Ok(nodes.into_iter().map(|node| Action::Suppress { node, lasts }).collect());
+        }
+    }])
 }
 
-fn action_text(action: &Action) -> String {
-    match action {
+/// The first of these actions in words, and how many of those behind it are told in the same breath. `breaks` says before
+/// which of them a new line begins in any case.
+fn action_text(actions: &[TimedAction], breaks: impl Fn(usize) -> bool) -> (usize, String) {
+    let text = match &actions[0].action {
         Action::Members { voters, learners } if learners.is_empty() => {
             format!("members {}", nodes_text(voters))
         }
@@ -218,8 +223,23 @@ fn action_text(action: &Action) -> String {
         }
         Action::Transfer { to } => format!("transfer {to}"),
         Action::Campaign { node } => format!("campaign {node}"),
-        Action::Suppress { node, lasts } => format!("suppress {node} for {}", ticks_text(*lasts)),
-    }
+        Action::Suppress { lasts, .. } => {
+            let (at, lasts) = (actions[0].at, *lasts);
+            let alike =
+                actions.iter().enumerate().map_while(|(number, timed)| match timed.action {
+                    Action::Suppress { node, lasts: other }
+                        if other == lasts && timed.at == at && (number == 0 || !breaks(number)) =>
+                    {
+                        Some(node)
+                    }
+                    _ => None,
+                });
+            let nodes: Vec<NodeId> = alike.collect();
+            let text = format!("suppress {} for {}", nodes_text(&nodes), ticks_text(lasts));
+            return (nodes.len(), text);
+        }
+    };
+    (1, text)
 }
 
 fn read_operation<M: Machine>(
@@ -285,8 +305,13 @@ pub(super) fn lines<M: Machine>(plan: &Plan, notes: &Notes) -> Vec<Line> {
         lines.push(line(Timed::Fault(number), timed.at, text));
         number += count;
     }
-    for (number, timed) in plan.actions.iter().enumerate() {
-        lines.push(line(Timed::Action(number), timed.at, action_text(&timed.action)));
+    let mut number = 0;
+    while let Some(timed) = plan.actions.get(number) {
+        let is_noted =
+            |further: usize| notes.at(Place::Timed(Timed::Action(number + further))).is_some();
+        let (count, text) = action_text(&plan.actions[number..], is_noted);
+        lines.push(line(Timed::Action(number), timed.at, text));
+        number += count;
     }
     for (number, timed) in plan.operations.iter().enumerate() {
         let TimedOperation { client, node, asks, command, .. } = timed;

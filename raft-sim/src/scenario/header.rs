@@ -59,6 +59,14 @@ pub(super) fn is_header(word: &str) -> bool {
     heads().any(|(head, _)| head == word)
 }
 
+/// The first word of a line is none of those that may stand before the events.
+pub(super) fn refuse(words: &mut Words<'_>, expected: &str) -> ScenarioError {
+    for (head, _) in heads() {
+        words.accept(head);
+    }
+    words.refuse(expected)
+}
+
 /// `scenario 1`, the line that every text begins with.
 pub(super) fn read_opening(words: &mut Words<'_>) -> Result<Place, ScenarioError> {
     words.require("scenario")?;
@@ -289,18 +297,19 @@ fn setting_lines(plan: &Plan, benign: &Plan) -> Vec<Line> {
 fn group_lines(plan: &Plan, mut benign: Plan) -> Vec<Line> {
     let mut plan = plan.clone();
     let mut line = |(number, group): (usize, &super::slot::Group)| {
-        let mut text = group.name.to_owned();
+        let mut values: Vec<(String, bool)> = Vec::new();
         for (name, slot) in group.slots {
             let value = slot.text(&mut plan);
-            if value != slot.text(&mut benign) {
-                text.push_str(&format!(" {name} {value}"));
-            }
+            let differs = value != slot.text(&mut benign);
+            values.push((format!("{name} {value}"), differs));
         }
-        let is_needed = text != group.name;
-        if let (false, [(name, slot), ..]) = (is_needed, group.slots) {
-            // Where somebody has said what is usual, it is said again.
-            text.push_str(&format!(" {name} {}", slot.text(&mut plan)));
+        let is_needed = values.iter().any(|(_, differs)| *differs);
+        if !is_needed {
+            // Where somebody has said what is usual, some of it is said again.
+            values[0].1 = true;
         }
+        let told = values.iter().filter(|(_, differs)| *differs).map(|(value, _)| value.as_str());
+        let text = std::iter::once(group.name).chain(told).collect::<Vec<_>>().join(" ");
         Line { place: Place::Group(number), at: None, text, is_needed }
     };
     GROUPS.iter().enumerate().map(&mut line).collect()
@@ -328,18 +337,15 @@ fn profile_text(profile: &str) -> String {
         return profile.to_owned();
     }
     let quoted = serde_json::to_string(profile).expect("a text is JSON");
-    let mut word = String::new();
-    for character in quoted.chars() {
-        if character.is_whitespace() || matches!(character, '#' | ':' | ',' | '|') {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                word.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            word.push(character);
+    let word = |character: char| {
+        if !character.is_whitespace() && !matches!(character, '#' | ':' | ',' | '|') {
+            return character.to_string();
         }
-    }
-    word
+        let mut units = [0; 2];
+        let units = character.encode_utf16(&mut units).iter();
+        units.map(|unit| format!("\\u{unit:04x}")).collect()
+    };
+    quoted.chars().map(word).collect()
 }
 
 #[cfg(test)]

@@ -92,10 +92,9 @@ impl Notes {
         self.notes.get(&place).map(|note| note.line).filter(|line| *line > 0)
     }
 
-    /// The line of the last fault that stands at or before this one: a line may stand for several.
-    pub(super) fn line_of_fault(&self, number: usize) -> Option<usize> {
-        let first = Place::Timed(Timed::Fault(0));
-        let upto = self.notes.range(first..=Place::Timed(Timed::Fault(number)));
-        upto.map(|(_, note)| note.line).rfind(|line| *line > 0)
+    /// The line that tells of an event: a line may stand for several events of a list, and then names the first.
+    pub(super) fn line_of(&self, list: fn(usize) -> Timed, number: usize) -> Option<usize> {
+        let events = Place::Timed(list(0))..=Place::Timed(list(number));
+        self.notes.range(events).map(|(_, note)| note.line).rfind(|line| *line > 0)
     }
 }

@@ -91,8 +91,8 @@ impl Reader {
             words.require("expect")?;
             self.begin_events();
             self.part = Part::Ending;
-            self.ending = expectation::read_ending(words)
-                .map_err(|error| self.without_a_time(words, error))?;
+            self.ending =
+                expectation::read_ending(words).map_err(|error| without_a_time(words, error))?;
             return Ok(Place::Ending);
         }
         if header::is_header(first) {
@@ -110,20 +110,7 @@ impl Reader {
         if self.part == Part::Events {
             return Err(words.refuse(TIME));
         }
-        let error = header::read(words, &mut self.plan, &mut self.pending);
-        Err(error.err().unwrap_or_else(|| words.refuse(TIME)))
-    }
-
-    /// The expectation of a node, but without its time, is called that.
-    fn without_a_time(&self, words: &Words<'_>, error: ScenarioError) -> ScenarioError {
-        let is_node = words.peek().is_some_and(|word| word.starts_with('n'));
-        if !is_node {
-            return error;
-        }
-        words.wrong(Problem::Misplaced {
-            found: "without a time",
-            expected: "what is expected of a node begins with when, as in `+20ms expect n1 leader`",
-        })
+        Err(header::refuse(words, TIME))
     }
 
     fn begin_events(&mut self) {
@@ -211,4 +198,16 @@ impl Reader {
 /// Whether a line that begins with this word has a time.
 fn is_moment(word: &str) -> bool {
     word == "at" || word.starts_with(|c: char| c == '+' || c.is_ascii_digit())
+}
+
+/// The expectation of a node, but without its time, is called that.
+fn without_a_time(words: &Words<'_>, error: ScenarioError) -> ScenarioError {
+    let is_node = words.peek().is_some_and(|word| word.starts_with('n'));
+    if !is_node {
+        return error;
+    }
+    words.wrong(Problem::Misplaced {
+        found: "without a time",
+        expected: "what is expected of a node begins with when, as in `+20ms expect n1 leader`",
+    })
 }

@@ -100,7 +100,7 @@ pub(super) fn kind_text(kind: MessageKind) -> &'static str {
 }
 
 /// The name that a table gives a value.
-pub(super) fn name_in<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name_in<T: Copy + PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
     let found = table.iter().find(|(_, other)| *other == value);
     found.expect("the table lists every value").0
 }

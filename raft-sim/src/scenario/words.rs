@@ -21,7 +21,7 @@ pub(super) struct Words<'a> {
     line: usize,
     /// Without its comment.
     text: &'a str,
-    words: Vec<Word<'a>>,
+    all: Vec<Word<'a>>,
     next: usize,
     /// Words that would fit here, but are not there.
     tried: Vec<&'static str>,
@@ -38,12 +38,12 @@ pub(super) fn split_comment(line: &str) -> (&str, Option<&str>) {
 impl<'a> Words<'a> {
     /// The words of a line without its comment.
     pub(super) fn new(line: usize, text: &'a str) -> Self {
-        Self { line, text, words: split(text), next: 0, tried: Vec::new() }
+        Self { line, text, all: split(text), next: 0, tried: Vec::new() }
     }
 
     /// The word that comes next.
     pub(super) fn peek(&self) -> Option<&'a str> {
-        self.words.get(self.next).map(|word| word.text)
+        self.all.get(self.next).map(|word| word.text)
     }
 
     pub(super) fn line(&self) -> usize {
@@ -52,7 +52,7 @@ impl<'a> Words<'a> {
 
     /// Where the next word is; behind the last one if there is none.
     pub(super) fn column(&self) -> usize {
-        let start = self.words.get(self.next).map_or(self.text.len(), |word| word.start);
+        let start = self.all.get(self.next).map_or(self.text.len(), |word| word.start);
         self.text[..start].chars().count() + 1
     }
 
@@ -106,12 +106,12 @@ impl<'a> Words<'a> {
 
     /// Everything that is left of the line, as it is.
     pub(super) fn rest(&self) -> &'a str {
-        self.words.get(self.next).map_or("", |word| &self.text[word.start..])
+        self.all.get(self.next).map_or("", |word| &self.text[word.start..])
     }
 
     /// Takes everything that is left of the line.
     pub(super) fn skip_rest(&mut self) {
-        self.next = self.words.len();
+        self.next = self.all.len();
         self.tried.clear();
     }
 
@@ -145,7 +145,7 @@ impl<'a> Words<'a> {
 
     /// A refusal of the last word that was taken.
     pub(super) fn wrong_before(&self, problem: Problem) -> ScenarioError {
-        let start = self.words.get(self.next.saturating_sub(1)).map_or(0, |word| word.start);
+        let start = self.all.get(self.next.saturating_sub(1)).map_or(0, |word| word.start);
         let column = self.text[..start].chars().count() + 1;
         ScenarioError { line: self.line, column, problem }
     }

@@ -1,6 +1,6 @@
 //! Writes a scenario: one line for whatever is not as usual, in the order of a text, with what people wrote around it.
 
-use raft_core::Instant;
+use raft_core::{Instant, Ticks};
 
 use super::place::{Place, Timed};
 use super::{Ending, Scenario, event, header};
@@ -73,11 +73,7 @@ pub(super) fn write<M: Machine>(scenario: &Scenario) -> String {
             text.push('\n');
         }
         if let Some(at) = line.at {
-            let later = format!("+{}", time_text(at.since(before).0));
-            text.push_str(&format!("{later:TIMES$}"));
-            if later.len() >= TIMES {
-                text.push(' ');
-            }
+            text.push_str(&later(at.since(before)));
             before = at;
         }
         text.push_str(&line.text);
@@ -92,4 +88,11 @@ pub(super) fn write<M: Machine>(scenario: &Scenario) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A time after the line before, as wide as its column, and apart from what follows.
+fn later(after: Ticks) -> String {
+    let text = format!("+{}", time_text(after.0));
+    let width = TIMES.max(text.len() + 1);
+    format!("{text:width$}")
 }

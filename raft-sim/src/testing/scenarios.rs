@@ -143,8 +143,8 @@ mod tests {
             "{test}"
         );
         let (_, rest) = test.split_once("r##\"\n").expect("a raw string begins");
-        let (text, _) = rest.split_once("\"##").expect("a raw string ends");
-        assert_eq!(text, told);
-        assert_eq!(checked::<Node, Kv>(&format!("\n{text}")), Ok(()));
+        let (kept, _) = rest.split_once("\"##").expect("a raw string ends");
+        assert_eq!(kept, told);
+        assert_eq!(checked::<Node, Kv>(&format!("\n{kept}")), Ok(()));
     }
 }
