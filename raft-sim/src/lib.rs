@@ -39,6 +39,7 @@ pub mod campaign;
 pub mod timeline;
 pub mod recording;
 pub mod report;
+pub mod shrink;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -50,7 +50,8 @@ use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
-pub use trace::{LogEntry, Loss, NoTrace, Phase, Started, Trace, TraceEvent};
+pub(crate) use disk::parts;
+pub use trace::{LogEntry, Loss, NoTrace, Onlooker, Phase, Started, Trace, TraceEvent};
 
 /// What a moment leads to: the run goes on, or something was violated.
 type Checked = Result<(), Violation>;
@@ -104,6 +105,8 @@ struct Flight<R: Raft> {
     facts: Facts,
     /// Names it to whoever looks on; what the network makes of it has the same.
     number: u64,
+    /// What is wrong with it, if it is malformed.
+    draw: u32,
     sent: u64,
     /// When it leaves, and in which life of its sender: a crash before that loses it.
     leaves: u64,
@@ -145,6 +148,17 @@ pub fn run<R: Raft, M: Machine>(plan: &Plan) -> Verdict {
 /// When the Raft or the machine under test does: the caller decides what to make of it.
 pub fn run_traced<R: Raft, M: Machine, T: Trace>(plan: &Plan, trace: &mut T) -> Verdict {
     run_with::<R, M, T>(plan, trace, CheckLevel::Full)
+}
+
+/// Runs a plan with all checks and tells `told` what happens.
+///
+/// # Panics
+/// When the Raft or the machine under test does: the caller decides what to make of it.
+pub fn run_told<R: Raft, M: Machine>(
+    plan: &Plan,
+    told: &mut dyn FnMut(Instant, TraceEvent<'_>),
+) -> Verdict {
+    run_traced::<R, M, _>(plan, &mut Onlooker::new(told))
 }
 
 /// Runs a plan with as many checks as wanted and tells `trace` what happens.

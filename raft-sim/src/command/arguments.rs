@@ -46,6 +46,8 @@ pub(crate) enum Action {
     Replay(ReplayArguments),
     /// Runs scenarios, and compares each run with what its scenario says of it
     Check(CheckArguments),
+    /// Makes a failing seed or plan smaller, and prints what is left of it
+    Shrink(ShrinkArguments),
     /// Measures how many events a second are simulated, checked and unchecked
     Bench(BenchArguments),
 }
@@ -132,6 +134,32 @@ pub(crate) struct CheckArguments {
     /// Files with scenarios, or folders of files that are named `*.scenario`
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// What `shrink` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ShrinkArguments {
+    /// A seed, or a file with a plan
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) what: Source,
+    /// What kind of plan the seed stands for
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) profile: String,
+    /// The version of the plan generator that the seed was found with
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) generator: Option<u32>,
+    /// Be content with what was found after this long
+    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "10s")]
+    pub(crate) time: Duration,
+    /// How many plans to run at a time (default: one per core)
+    #[arg(long, value_name = "JOBS", value_parser = threads)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Write what is left to a file, and not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write how it went as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// What `bench` takes.

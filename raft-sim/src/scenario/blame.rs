@@ -23,7 +23,7 @@ fn line_of_field(field: &str, notes: &Notes) -> Option<usize> {
     let number = || rest.strip_prefix('[')?.split(']').next()?.parse::<usize>().ok();
     let timed = |timed| notes.line(Place::Timed(timed));
     match name {
-        "faults" => notes.line_of(Timed::Fault, number()?),
+        "faults" => timed(Timed::Fault(number()?)),
         "actions" => notes.line_of(Timed::Action, number()?),
         "operations" => timed(Timed::Operation(number()?)),
         "overrides" => notes.line(Place::Fate(number()?)),

@@ -14,7 +14,7 @@ use super::writer::Line;
 use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
 use crate::plan::{
-    Action, Asks, CommandBytes, CrashPoint, Cut, Fault, MessageKind, Plan, Target, TimedAction,
+    Action, Asks, CommandBytes, CrashPoint, Fault, MessageKind, Plan, Target, TimedAction,
     TimedFault, TimedOperation,
 };
 
@@ -86,25 +86,17 @@ pub(super) fn read<M: Machine>(
             Timed::Action(first)
         }
         _ => {
-            let first = plan.faults.len();
-            let faults = read_faults(words, verb)?;
-            plan.faults.extend(faults.into_iter().map(|fault| TimedFault { at, fault }));
-            Timed::Fault(first)
+            plan.faults.push(TimedFault { at, fault: read_fault(words, verb)? });
+            Timed::Fault(plan.faults.len() - 1)
         }
     };
     words.finish()?;
     Ok(place)
 }
 
-/// Reads a fault, or several of which a line tells.
-fn read_faults(words: &mut Words<'_>, verb: Verb) -> Result<Vec<Fault>, ScenarioError> {
-    Ok(vec![match verb {
-        Verb::Cut => {
-            let (first, more) = cut::read_groups(words)?;
-            let lasts = lasts(words)?;
-            let fault = |cut: Cut| Fault::Cut { cut, lasts };
-            return Ok(std::iter::once(first).chain(more).map(fault).collect());
-        }
+fn read_fault(words: &mut Words<'_>, verb: Verb) -> Result<Fault, ScenarioError> {
+    Ok(match verb {
+        Verb::Cut => Fault::Cut { cut: cut::read(words)?, lasts: lasts(words)? },
         Verb::Flap => {
             let cut = cut::read(words)?;
             words.require("down")?;
@@ -143,7 +135,7 @@ fn read_faults(words: &mut Words<'_>, verb: Verb) -> Result<Vec<Fault>, Scenario
             words.require("write")?;
             Fault::SlowDisk { target, write: span(words)?, lasts: lasts(words)? }
         }
-    }])
+    })
 }
 
 /// `append-entries from n1 to leader`.
@@ -292,18 +284,8 @@ pub(super) fn lines<M: Machine>(plan: &Plan, notes: &Notes) -> Vec<Line> {
         is_needed: true,
     };
     let mut lines = Vec::new();
-    let mut number = 0;
-    while let Some(timed) = plan.faults.get(number) {
-        let is_noted =
-            |further: usize| notes.at(Place::Timed(Timed::Fault(number + further))).is_some();
-        let (count, text) = match (cut::groups(&plan.faults[number..], is_noted), timed.fault) {
-            (Some((count, groups)), Fault::Cut { lasts, .. }) => {
-                (count, format!("cut {groups} for {}", ticks_text(lasts)))
-            }
-            (_, fault) => (1, fault_text(&fault)),
-        };
-        lines.push(line(Timed::Fault(number), timed.at, text));
-        number += count;
+    for (number, timed) in plan.faults.iter().enumerate() {
+        lines.push(line(Timed::Fault(number), timed.at, fault_text(&timed.fault)));
     }
     let mut number = 0;
     while let Some(timed) = plan.actions.get(number) {

@@ -1,5 +1,7 @@
 //! The lines before the events: the cluster, its settings, and what usually happens in it.
 
+use std::fmt::Write as _;
+
 use raft_core::NodeId;
 
 use super::cut;
@@ -337,15 +339,18 @@ fn profile_text(profile: &str) -> String {
         return profile.to_owned();
     }
     let quoted = serde_json::to_string(profile).expect("a text is JSON");
-    let word = |character: char| {
+    let mut word = String::new();
+    for character in quoted.chars() {
         if !character.is_whitespace() && !matches!(character, '#' | ':' | ',' | '|') {
-            return character.to_string();
+            word.push(character);
+            continue;
         }
         let mut units = [0; 2];
-        let units = character.encode_utf16(&mut units).iter();
-        units.map(|unit| format!("\\u{unit:04x}")).collect()
-    };
-    quoted.chars().map(word).collect()
+        for unit in character.encode_utf16(&mut units) {
+            write!(word, "\\u{unit:04x}").expect("a string takes whatever is written to it");
+        }
+    }
+    word
 }
 
 #[cfg(test)]

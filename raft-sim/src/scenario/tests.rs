@@ -101,11 +101,13 @@ proptest! {
         let mut text = String::new();
         for (line, (before, behind)) in lines.zip(around.iter().cycle()) {
             for comment in before {
-                text.push_str(&format!("{comment}\n"));
+                text.push_str(comment);
+                text.push('\n');
             }
             text.push_str(line);
             if let Some(comment) = behind {
-                text.push_str(&format!("  {comment}"));
+                text.push_str("  ");
+                text.push_str(comment);
             }
             text.push('\n');
         }

@@ -79,11 +79,6 @@ pub(super) fn target(words: &mut Words<'_>) -> Result<Target, ScenarioError> {
     node(words).map(Target::Node)
 }
 
-/// Whether a word names a target by what it is.
-pub(super) fn is_symbol(word: &str) -> bool {
-    TARGETS.iter().any(|(name, _)| *name == word)
-}
-
 pub(super) fn target_text(target: Target) -> String {
     match target {
         Target::Node(id) => id.to_string(),

@@ -116,7 +116,7 @@ impl<M: Machine> Trace for Recorder<M> {
             TraceEvent::Violated { violation } => {
                 self.timeline.lock().unwrap_or_else(PoisonError::into_inner).mark(violation);
             }
-            TraceEvent::Invoked { op, client, node, command } => {
+            TraceEvent::Invoked { op, client, node, command, .. } => {
                 self.asked.insert(op.0, command.clone());
                 let asked = self.words(command, None);
                 self.row(at, &[node], format!("client {client} asks {node}: {asked} ({op})"));

@@ -256,6 +256,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             message,
             facts,
             number,
+            draw: 0,
             sent: self.now,
             leaves,
             life: self.hosts[node].life(),
@@ -298,8 +299,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         leaves: u64,
         number: u64,
     ) {
-        let draw = self.hosts[node].number(Series::Malformed);
-        let mut draw = self.malformed_draw(node, draw);
+        let nth = self.hosts[node].number(Series::Malformed);
+        let mut draw = self.malformed_draw(node, nth);
         if !draw.chance(self.plan.network.malformed_per_million) {
             return;
         }
@@ -307,13 +308,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             message: message.clone(),
             facts: R::facts(message),
             number,
+            draw: nth,
             sent: self.now,
             leaves,
             life: self.hosts[node].life(),
             echo: Instant(0),
             edition: Edition::Malformed,
         };
-        self.spoil_with(to, flight, &mut draw, None);
+        self.spoil_with(to, &flight, &mut draw, None);
     }
 
     /// What is wrong with a malformed message, by its number.
@@ -328,16 +330,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         // Whether there is such a version was drawn first.
         draw.bits();
         let (edition, echo) = (Edition::Malformed, Instant(0));
-        let spoiled = Flight { message: flight.message.clone(), edition, echo, ..*flight };
-        self.spoil_with(to, spoiled, &mut draw, Some(arrives));
+        let message = flight.message.clone();
+        let spoiled = Flight { message, draw: number, edition, echo, ..*flight };
+        self.spoil_with(to, &spoiled, &mut draw, Some(arrives));
     }
 
-    fn spoil_with(&mut self, to: usize, flight: Flight<R>, draw: &mut Draw, at: Option<u64>) {
+    fn spoil_with(&mut self, to: usize, flight: &Flight<R>, draw: &mut Draw, at: Option<u64>) {
         let Some(message) = R::malformed(&flight.message, draw) else { return };
         // It travels under the true address, whatever it says.
         let facts = Facts { from: flight.facts.from, to: self.id(to), ..R::facts(&message) };
         let delay = self.plan.network.delay.draw(&mut draw.fork(1));
-        self.launch(at.unwrap_or(flight.leaves + delay), Flight { message, facts, ..flight });
+        self.launch(at.unwrap_or(flight.leaves + delay), Flight { message, facts, ..*flight });
     }
 
     fn launch(&mut self, arrives: u64, flight: Flight<R>) {
@@ -356,7 +359,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
             return Ok(());
         }
-        let Flight { message, facts, number, sent, leaves, life, echo, edition } =
+        let Flight { message, facts, number, draw, sent, leaves, life, echo, edition } =
             self.flights.take(number);
         let from = self.place(facts.from);
         // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
@@ -375,7 +378,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if edition == Edition::Malformed {
             self.statistics.malformed += 1;
             self.digest_arrival(&facts);
-            self.tell(TraceEvent::Malformed { message: number, to: self.id(to), facts });
+            self.tell(TraceEvent::Malformed { message: number, draw, to: self.id(to), facts });
             self.check_rejection(to, &message)?;
             return self.step(to, Input::Receive(message), Cause::Arrival);
         }

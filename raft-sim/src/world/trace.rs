@@ -10,7 +10,7 @@ use raft_core::{
 };
 
 use crate::history::OpId;
-use crate::plan::{CrashPoint, Fault};
+use crate::plan::{Asks, CrashPoint, Fault};
 use crate::raft::{Answer, Facts, Task, View};
 use crate::violation::Violation;
 
@@ -31,6 +31,22 @@ impl Trace for NoTrace {
     const ENABLED: bool = false;
 
     fn record(&mut self, _at: Instant, _event: TraceEvent<'_>) {}
+}
+
+/// Tells somebody whose type does not matter, so that the world is compiled once for all who look on.
+pub struct Onlooker<'a>(&'a mut dyn FnMut(Instant, TraceEvent<'_>));
+
+impl<'a> Onlooker<'a> {
+    /// Whatever happens is told to `told`.
+    pub fn new(told: &'a mut dyn FnMut(Instant, TraceEvent<'_>)) -> Self {
+        Self(told)
+    }
+}
+
+impl Trace for Onlooker<'_> {
+    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
+        (self.0)(at, event);
+    }
 }
 
 /// One thing that happened.
@@ -140,6 +156,8 @@ pub enum TraceEvent<'a> {
     Malformed {
         /// The message that it was made of.
         message: u64,
+        /// What is wrong with it: the number of a draw.
+        draw: u32,
         /// Whom it was sent to.
         to: NodeId,
         /// What it says.
@@ -211,7 +229,7 @@ pub enum TraceEvent<'a> {
         fault: Option<u32>,
         /// What the plan says.
         what: &'a Fault,
-        /// The nodes that its targets resolved to.
+        /// The nodes that its targets resolved to; the one that it is about comes first.
         nodes: &'a [NodeId],
     },
     /// A fault of the plan ended.
@@ -246,6 +264,8 @@ pub enum TraceEvent<'a> {
         client: u32,
         /// The node it asks.
         node: NodeId,
+        /// How it asks.
+        asks: Asks,
         /// What it asks for.
         command: &'a Bytes,
     },

@@ -86,7 +86,7 @@ fn impossible_plans_are_blamed_on_a_line() {
     );
     refused("seed 1\nclock n3 -60%", "line 3, column 1: the plan's clocks[2]");
     refused("seed 1\nclock n4 +1%", "line 3, column 1: the plan's clocks");
-    refused("\n+0ms cut n1 n2 | n3 n4 for 1s", "line 3, column 1: the plan's faults[1]");
+    refused("\n+0ms cut n1 n2 | n4 for 1s", "line 3, column 1: the plan's faults[0]");
     refused("\n+0ms transfer n4", "line 3, column 1: the plan's actions[0]");
     refused(
         "\n+0ms client 900 asks n1: get k1",

@@ -6,8 +6,9 @@ use raft_core::{Instant, NodeId, Priority, Term, Ticks, Toggle};
 
 use super::survives;
 use crate::plan::{
-    Action, Asks, CommandBytes, CrashPoint, Cut, Fate, Fault, MessageKind, OtherSettings, Override,
-    Plan, Span, StaticCut, TRUE_RATE, Target, TimedAction, TimedFault, TimedOperation, Way,
+    Action, Asks, CommandBytes, CrashPoint, Cut, Fate, Fault, MessageKind, Nodes, OtherSettings,
+    Override, Plan, Span, StaticCut, TRUE_RATE, Target, TimedAction, TimedFault, TimedOperation,
+    Way,
 };
 
 const NODES: u32 = 5;
@@ -42,6 +43,12 @@ fn span() -> impl Strategy<Value = Span> {
     (0..900_000_u64, 0..900_000_u64).prop_map(|(min, more)| Span::new(min, min + more))
 }
 
+/// The nodes whose bits are set.
+fn among(bits: u8) -> Nodes {
+    let nodes = (1..=u64::from(NODES)).filter(|id| bits >> id & 1 == 1).map(NodeId);
+    Nodes::of(nodes).expect("a plan may have them")
+}
+
 fn cut() -> impl Strategy<Value = Cut> {
     prop_oneof![
         (target(), way()).prop_map(|(target, way)| Cut::Isolate { target, way }),
@@ -53,6 +60,11 @@ fn cut() -> impl Strategy<Value = Cut> {
         (target(), target(), way()).prop_map(|(target, other, way)| Cut::Link {
             target,
             other,
+            way
+        }),
+        (any::<u8>(), any::<u8>(), way()).prop_map(|(first, second, way)| Cut::Between {
+            first: among(first & !second),
+            second: among(second & !first),
             way
         }),
         target().prop_map(|target| Cut::Bridge { target }),
@@ -107,17 +119,11 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// Links between few nodes that are cut at once, so that some of them make groups.
-fn links() -> impl Strategy<Value = Vec<Fault>> {
-    let link = (1..=3_u64, 2..=4_u64, prop::bool::weighted(0.9)).prop_map(|(from, to, both)| {
-        let way = if both { Way::Both } else { Way::Outbound };
-        let (target, other) = (Target::Node(NodeId(from)), Target::Node(NodeId(to)));
-        Fault::Cut { cut: Cut::Link { target, other, way }, lasts: Ticks(5) }
-    });
-    prop::collection::vec(link, 0..12).prop_map(|mut links| {
-        links.sort_by_key(|fault| format!("{fault:?}"));
-        links
-    })
+/// Nodes that are told at once not to stand, so that some lines tell of several.
+fn suppressed() -> impl Strategy<Value = Vec<Action>> {
+    let one = (node(), 1..=2_u64)
+        .prop_map(|(node, lasts)| Action::Suppress { node, lasts: Ticks(lasts) });
+    prop::collection::vec(one, 0..6)
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -192,7 +198,7 @@ fn others() -> impl Strategy<Value = Option<OtherSettings>> {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let events = (timed(fault(), 12), links(), timed(action(), 8), timed(operation(), 8));
+    let events = (timed(fault(), 12), suppressed(), timed(action(), 8), timed(operation(), 8));
     let rest = (
         any::<u64>(),
         prop_oneof![Just("hand".to_owned()), any::<String>()],
@@ -203,20 +209,20 @@ fn plan() -> impl Strategy<Value = Plan> {
         prop::option::of(1..4_000_000_u64),
         0..2_000_000_u64,
     );
-    (events, rest).prop_map(|((faults, links, actions, operations), rest)| {
+    (events, rest).prop_map(|((faults, suppressed, actions, operations), rest)| {
         let (seed, profile, founders, clocks, overrides, other_settings, end, heal) = rest;
         let mut plan = Plan {
             profile,
             founders,
+            other_settings,
             clocks,
             overrides,
-            other_settings,
             ..Plan::benign(seed, NODES)
         };
-        plan.faults = links.into_iter().map(|fault| TimedFault { at: Instant(0), fault }).collect();
-        let later = faults.into_iter().map(|(at, fault)| TimedFault { at, fault });
-        plan.faults.extend(later);
-        let actions = actions.into_iter().map(|(at, action)| TimedAction { at, action });
+        let faults = faults.into_iter().map(|(at, fault)| TimedFault { at, fault });
+        plan.faults = faults.collect();
+        let suppressed = suppressed.into_iter().map(|action| (Instant(0), action));
+        let actions = suppressed.chain(actions).map(|(at, action)| TimedAction { at, action });
         plan.actions = actions.collect();
         let operation = |(at, (client, node, asks, command))| TimedOperation {
             at,
