@@ -17,6 +17,7 @@
 
 mod arguments;
 mod bench;
+mod check;
 mod files;
 mod replay;
 mod run;
@@ -64,6 +65,7 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
     let outcome = match action {
         Action::Run(arguments) => run::run::<R, M>(&arguments),
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
+        Action::Check(arguments) => check::check::<R, M>(&arguments),
         Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };

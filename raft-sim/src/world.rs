@@ -16,6 +16,7 @@ mod drive;
 mod faults;
 mod host;
 mod lanes;
+mod look;
 mod losses;
 mod network;
 mod operator;
@@ -255,27 +256,35 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
     /// Lets the next `events` events happen, unless the run ends before.
     pub fn advance(&mut self, events: u64) -> RunState {
         for _ in 0..events {
-            if self.stage == Stage::Over {
+            if self.advance_once() == RunState::Ended {
                 return RunState::Ended;
-            }
-            let Some((at, event)) = self.queue.pop() else {
-                return self.end(Ok(()));
-            };
-            debug_assert!(at >= self.now, "time does not go back");
-            self.now = at;
-            self.statistics.events += 1;
-            let mut result = self.happen(event);
-            if self.stage == Stage::Over {
-                return RunState::Ended;
-            }
-            if result.is_ok() && self.statistics.events >= self.plan.limits.events {
-                result = Err(self.over_budget());
-            }
-            if result.is_err() {
-                return self.end(result);
             }
         }
+        self.state()
+    }
+
+    fn state(&self) -> RunState {
         if self.stage == Stage::Over { RunState::Ended } else { RunState::Running }
+    }
+
+    fn advance_once(&mut self) -> RunState {
+        if self.stage == Stage::Over {
+            return RunState::Ended;
+        }
+        let Some((at, event)) = self.queue.pop() else {
+            return self.end(Ok(()));
+        };
+        debug_assert!(at >= self.now, "time does not go back");
+        self.now = at;
+        self.statistics.events += 1;
+        let mut result = self.happen(event);
+        if self.stage == Stage::Over {
+            return RunState::Ended;
+        }
+        if result.is_ok() && self.statistics.events >= self.plan.limits.events {
+            result = Err(self.over_budget());
+        }
+        if result.is_err() { self.end(result) } else { RunState::Running }
     }
 
     /// What became of the run so far.

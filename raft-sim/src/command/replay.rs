@@ -23,7 +23,7 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
-    let plan = match arguments.what.read(profile, arguments.generator).map_err(BadUse)? {
+    let plan = match arguments.what.read::<M>(profile, arguments.generator).map_err(BadUse)? {
         Named::Plan(plan) => *plan,
         Named::Recording(text) => return recorded(&text, arguments),
     };
