@@ -35,6 +35,7 @@ pub mod world;
 mod core_adapter;
 pub mod campaign;
 pub mod timeline;
+pub mod story;
 pub mod recording;
 pub mod report;
 mod testing;

@@ -313,7 +313,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             echo: Instant(0),
             edition: Edition::Malformed,
         };
-        self.spoil_with(to, flight, &mut draw, None);
+        self.spoil_with(to, &flight, &mut draw, None);
     }
 
     /// What is wrong with a malformed message, by its number.
@@ -329,15 +329,15 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         draw.bits();
         let (edition, echo) = (Edition::Malformed, Instant(0));
         let spoiled = Flight { message: flight.message.clone(), edition, echo, ..*flight };
-        self.spoil_with(to, spoiled, &mut draw, Some(arrives));
+        self.spoil_with(to, &spoiled, &mut draw, Some(arrives));
     }
 
-    fn spoil_with(&mut self, to: usize, flight: Flight<R>, draw: &mut Draw, at: Option<u64>) {
+    fn spoil_with(&mut self, to: usize, flight: &Flight<R>, draw: &mut Draw, at: Option<u64>) {
         let Some(message) = R::malformed(&flight.message, draw) else { return };
         // It travels under the true address, whatever it says.
         let facts = Facts { from: flight.facts.from, to: self.id(to), ..R::facts(&message) };
         let delay = self.plan.network.delay.draw(&mut draw.fork(1));
-        self.launch(at.unwrap_or(flight.leaves + delay), Flight { message, facts, ..flight });
+        self.launch(at.unwrap_or(flight.leaves + delay), Flight { message, facts, ..*flight });
     }
 
     fn launch(&mut self, arrives: u64, flight: Flight<R>) {

@@ -164,6 +164,11 @@ pub enum TraceEvent<'a> {
         /// The node.
         node: NodeId,
     },
+    /// Committed entries, or a snapshot to restore, were handed to the machine.
+    Handed {
+        /// The node.
+        node: NodeId,
+    },
     /// The machine took a committed entry.
     Applied {
         /// The node.
@@ -249,6 +254,13 @@ pub enum TraceEvent<'a> {
         /// What it asks for.
         command: &'a Bytes,
     },
+    /// What a client asks for reaches the node, which takes it next: at once, or when it is no longer suspended.
+    Asked {
+        /// The operation.
+        op: OpId,
+        /// The node.
+        node: NodeId,
+    },
     /// A client was answered.
     Answered {
         /// The operation.
@@ -299,6 +311,8 @@ pub enum TraceEvent<'a> {
     Tasked {
         /// The node.
         node: NodeId,
+        /// Names the task among the node's.
+        stamp: u32,
         /// What.
         task: Task<'a>,
     },
@@ -306,6 +320,8 @@ pub enum TraceEvent<'a> {
     TaskDone {
         /// The node.
         node: NodeId,
+        /// The task.
+        stamp: u32,
         /// What came of it.
         answer: &'a Answer,
     },

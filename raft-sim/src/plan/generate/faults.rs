@@ -106,9 +106,8 @@ fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
         // Kinds that leave nothing to see if they are frequent are kept rare.
         let heaviest = match kind {
             // Nothing brings a lost disk back: see `lost_disks`.
-            FaultKind::LoseDisk => continue,
             // Single messages are lost by their fates; this is for plans written by hand.
-            FaultKind::Drop => continue,
+            FaultKind::LoseDisk | FaultKind::Drop => continue,
             FaultKind::PowerLoss | FaultKind::LoseMajority => 1,
             _ => 4,
         };
