@@ -38,6 +38,7 @@ pub mod timeline;
 pub mod story;
 pub mod recording;
 pub mod report;
+pub mod page;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -1,22 +1,25 @@
 //! A campaign inside a `#[test]`, for state machines of one's own.
 //!
 //! A failure ends the test with what was violated and the one line that runs exactly that seed again
-//! through the same test. Two variables of the environment steer it from outside:
+//! through the same test. Variables of the environment steer it from outside:
 //!
 //! * `RAFT_SIM_REPLAY=17` (or a plan file) runs only that, and prints what happened;
+//!   `RAFT_SIM_HTML=FILE` with it writes the run as a page for a browser;
 //! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
 
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
 use crate::machine::Machine;
+use crate::page::{self, Page};
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::report::printable;
+use crate::story::Narrator;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
 
@@ -60,6 +63,7 @@ pub struct Check {
 struct Wishes {
     seeds: Option<String>,
     replay: Option<String>,
+    html: Option<PathBuf>,
 }
 
 impl Default for Check {
@@ -115,6 +119,7 @@ impl Check {
         let wishes = Wishes {
             seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
             replay: std::env::var("RAFT_SIM_REPLAY").ok(),
+            html: std::env::var_os("RAFT_SIM_HTML").map(PathBuf::from),
         };
         if let Err(message) = self.carry_out::<R, M>(&wishes) {
             panic!("{message}");
@@ -126,7 +131,7 @@ impl Check {
         wishes: &Wishes,
     ) -> Result<(), String> {
         if let Some(what) = &wishes.replay {
-            return self.replay::<R, M>(what);
+            return self.replay::<R, M>(what, wishes.html.as_deref());
         }
         let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
         if let Some(failure) = summary.failures.first() {
@@ -159,14 +164,20 @@ impl Check {
         Ok(campaign)
     }
 
-    /// Runs one seed or plan file, and prints what happened.
-    fn replay<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
+    /// Runs one seed or plan file, and prints what happened; also as a page, if a file is named for that.
+    fn replay<R: Raft + 'static, M: Machine + 'static>(
+        &self,
+        what: &str,
+        html: Option<&Path>,
+    ) -> Result<(), String> {
         let source: Result<Source, String> = what.parse();
         let plan = source
             .and_then(|source| source.plan(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
-        let guarded = campaign::replay::<R, M, _>(plan, recorder, SEED_LIMIT);
+        let (narrator, story) = Narrator::<M>::new(&plan);
+        let trace = (recorder, html.map(|_| narrator));
+        let guarded = campaign::replay::<R, M, _>(plan.clone(), trace, SEED_LIMIT);
         let mut timeline =
             timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         let verdict = guarded.verdict;
@@ -175,6 +186,17 @@ impl Check {
         }
         println!("{}", timeline.render(&View { rows: Some(ROWS), ..View::default() }));
         println!("digest {:016x}", verdict.digest);
+        if let Some(path) = html {
+            let mut story = story.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            if let Some(violation) = &verdict.violation {
+                story.conclude(violation);
+            }
+            let again = self.replay_line(what);
+            let page = Page { story: &story, plan: &plan, verdict: &verdict, again: &again };
+            fs::write(path, page::write(&page))
+                .map_err(|error| format!("RAFT_SIM_HTML={}: {error}", path.display()))?;
+            println!("the page is in {}", path.display());
+        }
         match &verdict.violation {
             Some(violation) => Err(format!("{}\n{}", sentence(violation), self.again(what))),
             None => Ok(()),
@@ -288,10 +310,11 @@ mod tests {
         check.carry_out::<Node, Counter<MISTAKE>>(wishes)
     }
 
-    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None };
+    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None, html: None };
 
     fn wishes(seeds: Option<&str>, replay: Option<&str>) -> Wishes {
-        Wishes { seeds: seeds.map(str::to_owned), replay: replay.map(str::to_owned) }
+        let [seeds, replay] = [seeds, replay].map(|wish| wish.map(str::to_owned));
+        Wishes { seeds, replay, html: None }
     }
 
     /// The seed in the line that a failure says to run.

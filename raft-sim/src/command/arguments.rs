@@ -121,6 +121,9 @@ pub(crate) struct ReplayArguments {
     /// How many of the last rows to show
     #[arg(long, value_name = "COUNT", default_value = "200", conflicts_with = "all")]
     pub(crate) rows: NonZeroUsize,
+    /// Write the whole run as a page for a browser; `-` is standard output, which then has nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// What `bench` takes.

@@ -1,18 +1,21 @@
 //! `replay`: one run again, told as a timeline.
 
-use std::sync::PoisonError;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use raft_core::NodeId;
 use serde_json::json;
 
 use super::arguments::{Format, ReplayArguments};
-use super::{BadUse, Outcome, print};
-use crate::campaign::{self, Named};
+use super::{BadUse, Outcome, files, print, say};
+use crate::campaign::{self, Named, Source};
 use crate::machine::Machine;
-use crate::plan::GENERATOR_VERSION;
+use crate::page::{self, Page};
+use crate::plan::{GENERATOR_VERSION, Plan};
 use crate::raft::Raft;
 use crate::recording::{Ending, Recording, RecordingError, Replayed};
 use crate::report::printable;
+use crate::story::{Narrator, Story};
 use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
 
@@ -23,6 +26,7 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
+    files::check_outputs(&[("--html", arguments.html.as_deref())])?;
     let plan = match arguments.what.read(profile, arguments.generator).map_err(BadUse)? {
         Named::Plan(plan) => *plan,
         Named::Recording(text) => return recorded(&text, arguments),
@@ -35,7 +39,16 @@ where
         )));
     }
     let (recorder, timeline) = Recorder::<M>::new(&plan);
-    let verdict = campaign::replay::<R, M, _>(plan, recorder, arguments.seed_time).verdict;
+    let (narrator, story) = Narrator::<M>::new(&plan);
+    let trace = (recorder, arguments.html.is_some().then_some(narrator));
+    let verdict = campaign::replay::<R, M, _>(plan.clone(), trace, arguments.seed_time).verdict;
+    let outcome = if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean };
+    if let Some(path) = &arguments.html {
+        write_page(path, &story, &plan, &verdict, arguments)?;
+        if files::is_standard_output(path) {
+            return Ok(outcome);
+        }
+    }
     let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);
@@ -46,12 +59,50 @@ where
         Format::Text => text(&verdict, &timeline, &view),
         Format::Json => json(&verdict, &timeline, &view, arguments)?,
     })?;
-    Ok(if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean })
+    Ok(outcome)
+}
+
+/// Writes the page, and says so.
+fn write_page(
+    path: &Path,
+    story: &Arc<Mutex<Story>>,
+    plan: &Plan,
+    verdict: &Verdict,
+    arguments: &ReplayArguments,
+) -> Result<(), BadUse> {
+    let mut story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(violation) = &verdict.violation {
+        story.conclude(violation);
+    }
+    let again = again(plan, arguments);
+    files::write(path, &page::write(&Page { story: &story, plan, verdict, again: &again }))?;
+    if !files::is_standard_output(path) {
+        say(&format!("the page is in {}", path.display()));
+    }
+    Ok(())
+}
+
+/// The command that runs this again, whatever else was asked for.
+fn again(plan: &Plan, arguments: &ReplayArguments) -> String {
+    let invocation = files::invocation();
+    match &arguments.what {
+        Source::Seed(seed) => format!(
+            "{invocation} replay {seed} --profile {} --generator {GENERATOR_VERSION}",
+            plan.profile
+        ),
+        Source::File(path) => format!("{invocation} replay {}", path.display()),
+    }
 }
 
 /// Lives a recorded life of a node again.
 fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> {
     let bad = |error: RecordingError| BadUse(format!("`{}`: {error}", arguments.what));
+    if arguments.html.is_some() {
+        return Err(BadUse(format!(
+            "--html shows a whole cluster, and `{}` is the life of one node: leave --html out",
+            arguments.what
+        )));
+    }
     let recording = Recording::read(text).map_err(bad)?;
     let Replayed { timeline, node, steps, compared, ending } =
         recording.replay(arguments.until).map_err(bad)?;

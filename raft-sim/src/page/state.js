@@ -1,0 +1,104 @@
+// ---- The state at a moment -------------------------------------------------------------------------------------
+// Everything that the panel shows, as it was after an event.
+
+function stateAt(id, e) {
+  return records.nodes.get(id).states.at(e);
+}
+
+/** `up`, `down`, `paused`, `refused`, or nothing before a node's first start. */
+function standingAt(id, e) {
+  return records.nodes.get(id).standing.at(e);
+}
+
+function membersAt(id, e) {
+  return records.nodes.get(id).members.at(e);
+}
+
+function isLeaderAt(id, e) {
+  const standing = standingAt(id, e);
+  return stateAt(id, e)?.role === 3 && (standing === "up" || standing === "paused");
+}
+
+function isCutAt(from, to, e) {
+  return records.cuts.get(`${from}>${to}`)?.at(e) === true;
+}
+
+/** What is on a node's disk of the log ends here, whatever the node believes. */
+function diskEndAt(id, e) {
+  return records.nodes.get(id).disk.at(e)?.last ?? 0;
+}
+
+function baseAt(id, e) {
+  return records.nodes.get(id).logs.at(e)?.base ?? 0;
+}
+
+/** The last index of a node's log; of what its disk holds while it is down. */
+function lastAt(id, e) {
+  return standingAt(id, e) === "down" ? diskEndAt(id, e) : stateAt(id, e)?.last ?? 0;
+}
+
+/**
+ * A node's entries from `low` to `high`: `{term, text, isOnDisk, since}`, `{isCompacted}`, or null where it has none.
+ *
+ * Each change of the log says what it holds from some index on. Walking back from the last change, an earlier one
+ * counts for what lies before all later ones.
+ */
+function entriesAt(id, e, low, high) {
+  const { logs, disk } = records.nodes.get(id);
+  const cells = new Array(Math.max(0, high - low + 1)).fill(null);
+  const held = disk.at(e) || { last: 0, until: -1 };
+  const end = Math.min(high, lastAt(id, e));
+  let place = logs.place(e);
+  const base = place < 0 ? 0 : logs.values[place].base;
+  for (let ceiling = end + 1; place >= 0 && ceiling > low; place -= 1) {
+    const { first, entries, event } = logs.values[place];
+    const beyond = Math.min(ceiling, first + entries.length / 2);
+    for (let index = Math.max(first, low); index < beyond; index += 1) {
+      const [number, text] = [entries[(index - first) * 2], run.strings[entries[(index - first) * 2 + 1]]];
+      cells[index - low] = { term: number, text, since: event, isOnDisk: index <= held.last && event <= held.until };
+    }
+    ceiling = Math.min(ceiling, first);
+  }
+  for (let index = low; index <= Math.min(base, high); index += 1) cells[index - low] = { isCompacted: true, isOnDisk: true };
+  return cells;
+}
+
+function entryAt(id, e, index) {
+  return entriesAt(id, e, index, index)[0];
+}
+
+/** Who has the entry of a term at an index, and where: `{disk, memory}`, lists of nodes. */
+function holdersAt(e, index, number) {
+  const holders = { disk: [], memory: [] };
+  for (const id of run.nodes) {
+    const entry = entryAt(id, e, index);
+    if (!entry || (!entry.isCompacted && entry.term !== number)) continue;
+    (entry.isOnDisk ? holders.disk : holders.memory).push(id);
+  }
+  return holders;
+}
+
+/** How many of some nodes make a majority of a list of voters: `{have, need, voters}`. */
+function majority(voters, nodes) {
+  return {
+    have: voters.filter((voter) => nodes.includes(voter)),
+    need: Math.floor(voters.length / 2) + 1,
+    voters,
+  };
+}
+
+/** The majorities that a membership asks for: one, or two while it is joint. */
+function majorities(members, nodes) {
+  const lists = members.outgoing.length ? [members.outgoing, members.voters] : [members.voters];
+  return lists.map((voters) => majority(voters, nodes));
+}
+
+function isQuorum(members, nodes) {
+  return majorities(members, nodes).every(({ have, need }) => have.length >= need);
+}
+
+/** A membership in words. */
+function memberWords({ voters, outgoing, learners }) {
+  const voting = outgoing.length ? `joint: ${nodeNames(outgoing)} ⇒ ${nodeNames(voters)}` : `voters ${nodeNames(voters)}`;
+  return learners.length ? `${voting}, learners ${nodeNames(learners)}` : voting;
+}
