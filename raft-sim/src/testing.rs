@@ -10,6 +10,7 @@ use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
@@ -17,6 +18,7 @@ use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::report::printable;
+use crate::story::Narrator;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
 
@@ -166,14 +168,17 @@ impl Check {
             .and_then(|source| source.plan(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
-        let guarded = campaign::replay::<R, M, _>(plan, recorder, SEED_LIMIT);
-        let mut timeline =
-            timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let (narrator, story) = Narrator::<M>::new(&plan);
+        let guarded = campaign::replay::<R, M, _>(plan, (recorder, narrator), SEED_LIMIT);
+        let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let verdict = guarded.verdict;
         if let Some(violation) = &verdict.violation {
             timeline.conclude(violation);
+            story.conclude(violation);
         }
         println!("{}", timeline.render(&View { rows: Some(ROWS), ..View::default() }));
+        print!("{}", story.reasons());
         println!("digest {:016x}", verdict.digest);
         match &verdict.violation {
             Some(violation) => Err(format!("{}\n{}", sentence(violation), self.again(what))),
