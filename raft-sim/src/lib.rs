@@ -35,9 +35,9 @@ pub mod world;
 mod core_adapter;
 pub mod campaign;
 pub mod timeline;
-pub mod story;
 pub mod recording;
 pub mod report;
+pub mod story;
 pub mod page;
 mod testing;
 #[cfg(feature = "command")]

@@ -11,6 +11,7 @@ mod disk;
 mod narrator;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use raft_core::{Instant, LogIndex, LogPosition, NodeId, Role, Term};
 use serde::Serialize;

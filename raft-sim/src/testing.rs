@@ -11,6 +11,7 @@ use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
@@ -176,21 +177,18 @@ impl Check {
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
         let (narrator, story) = Narrator::<M>::new(&plan);
-        let trace = (recorder, html.map(|_| narrator));
-        let guarded = campaign::replay::<R, M, _>(plan.clone(), trace, SEED_LIMIT);
-        let mut timeline =
-            timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let guarded = campaign::replay::<R, M, _>(plan.clone(), (recorder, narrator), SEED_LIMIT);
+        let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let verdict = guarded.verdict;
         if let Some(violation) = &verdict.violation {
             timeline.conclude(violation);
+            story.conclude(violation);
         }
         println!("{}", timeline.render(&View { rows: Some(ROWS), ..View::default() }));
+        print!("{}", story.reasons());
         println!("digest {:016x}", verdict.digest);
         if let Some(path) = html {
-            let mut story = story.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            if let Some(violation) = &verdict.violation {
-                story.conclude(violation);
-            }
             let again = self.replay_line(what);
             let page = Page { story: &story, plan: &plan, verdict: &verdict, again: &again };
             fs::write(path, page::write(&page))
@@ -329,7 +327,7 @@ mod tests {
         let message = outcome::<GROWS>(&NO_WISHES).expect_err("the machine is wrong");
         let (_, rest) = message.split_once("its plan is kept in ").expect("a file is named");
         let (file, _) = rest.split_once(',').expect("the sentence goes on");
-        assert!(std::path::Path::new(file).is_file(), "{file}");
+        assert!(Path::new(file).is_file(), "{file}");
         let again = outcome::<GROWS>(&wishes(None, Some(file))).expect_err("the same failure");
         assert_eq!(replayed(&again), file);
     }

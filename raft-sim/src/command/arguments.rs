@@ -118,9 +118,9 @@ pub(crate) struct ReplayArguments {
     /// Show every row, not only the last ones
     #[arg(long)]
     pub(crate) all: bool,
-    /// How many of the last rows to show
-    #[arg(long, value_name = "COUNT", default_value = "200", conflicts_with = "all")]
-    pub(crate) rows: NonZeroUsize,
+    /// How many of the last rows to show (default: 200; where something was violated, those that lead to it)
+    #[arg(long, value_name = "COUNT", conflicts_with = "all")]
+    pub(crate) rows: Option<NonZeroUsize>,
     /// Write the whole run as a page for a browser; `-` is standard output, which then has nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,

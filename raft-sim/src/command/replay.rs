@@ -1,7 +1,7 @@
 //! `replay`: one run again, told as a timeline.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
 
 use raft_core::NodeId;
 use serde_json::json;
@@ -18,6 +18,9 @@ use crate::report::printable;
 use crate::story::{Narrator, Story};
 use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
+
+/// How many rows are shown when nobody says.
+const ROWS: usize = 200;
 
 /// Runs a seed or a plan again and prints what happened.
 pub(super) fn replay<R, M>(arguments: &ReplayArguments) -> Result<Outcome, BadUse>
@@ -40,46 +43,28 @@ where
     }
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
-    let trace = (recorder, arguments.html.is_some().then_some(narrator));
-    let verdict = campaign::replay::<R, M, _>(plan.clone(), trace, arguments.seed_time).verdict;
+    let onlookers = (recorder, narrator);
+    let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, arguments.seed_time).verdict;
+    let (mut timeline, mut story) = (looked_at(&timeline), looked_at(&story));
+    if let Some(violation) = &verdict.violation {
+        timeline.conclude(violation);
+        story.conclude(violation);
+    }
     let outcome = if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean };
     if let Some(path) = &arguments.html {
-        write_page(path, &story, &plan, &verdict, arguments)?;
+        let again = again(&plan, arguments);
+        let page = Page { story: &story, plan: &plan, verdict: &verdict, again: &again };
+        files::write(path, &page::write(&page))?;
         if files::is_standard_output(path) {
             return Ok(outcome);
         }
-    }
-    let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(violation) = &verdict.violation {
-        timeline.conclude(violation);
-    }
-    let rows = (!arguments.all).then_some(arguments.rows.get());
-    let view = View { until: arguments.until, node: arguments.node, rows };
-    print(&match arguments.format {
-        Format::Text => text(&verdict, &timeline, &view),
-        Format::Json => json(&verdict, &timeline, &view, arguments)?,
-    })?;
-    Ok(outcome)
-}
-
-/// Writes the page, and says so.
-fn write_page(
-    path: &Path,
-    story: &Arc<Mutex<Story>>,
-    plan: &Plan,
-    verdict: &Verdict,
-    arguments: &ReplayArguments,
-) -> Result<(), BadUse> {
-    let mut story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(violation) = &verdict.violation {
-        story.conclude(violation);
-    }
-    let again = again(plan, arguments);
-    files::write(path, &page::write(&Page { story: &story, plan, verdict, again: &again }))?;
-    if !files::is_standard_output(path) {
         say(&format!("the page is in {}", path.display()));
     }
-    Ok(())
+    print(&match arguments.format {
+        Format::Text => text(&verdict, &timeline, &story, arguments),
+        Format::Json => json(&verdict, &timeline, &view(arguments), arguments)?,
+    })?;
+    Ok(outcome)
 }
 
 /// The command that runs this again, whatever else was asked for.
@@ -92,6 +77,26 @@ fn again(plan: &Plan, arguments: &ReplayArguments) -> String {
         ),
         Source::File(path) => format!("{invocation} replay {}", path.display()),
     }
+}
+
+/// What a run has filled so far: one that was given up may still be at it.
+fn looked_at<T: Clone>(filled: &Mutex<T>) -> T {
+    filled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The rows that are asked for.
+fn view(arguments: &ReplayArguments) -> View {
+    let rows = match (arguments.all, arguments.rows) {
+        (true, _) => None,
+        (false, rows) => Some(rows.map_or(ROWS, NonZeroUsize::get)),
+    };
+    View { until: arguments.until, node: arguments.node, rows, ..View::default() }
+}
+
+/// Whether somebody chose the rows.
+fn is_chosen(arguments: &ReplayArguments) -> bool {
+    let ReplayArguments { all, rows, until, node, .. } = arguments;
+    *all || rows.is_some() || until.is_some() || node.is_some()
 }
 
 /// Lives a recorded life of a node again.
@@ -126,8 +131,7 @@ fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> 
     let cut = recording.cut_off().map_or_else(String::new, |line| {
         format!("line {line}, the last, is cut off and was left out\n")
     });
-    let rows = (!arguments.all).then_some(arguments.rows.get());
-    let view = View { until: arguments.until, node: None, rows };
+    let view = View { node: None, ..view(arguments) };
     print(&match arguments.format {
         Format::Text => format!("{}\n{}\n{cut}", timeline.render(&view), printable(&told)),
         Format::Json => {
@@ -146,9 +150,19 @@ fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> 
     Ok(if ending == Ending::Same { Outcome::Clean } else { Outcome::Violated })
 }
 
-fn text(verdict: &Verdict, timeline: &Timeline, view: &View) -> String {
-    let mut text = timeline.render(view);
+fn text(
+    verdict: &Verdict,
+    timeline: &Timeline,
+    story: &Story,
+    arguments: &ReplayArguments,
+) -> String {
+    let view = match &verdict.violation {
+        Some(violation) if !is_chosen(arguments) => View::around(violation),
+        _ => view(arguments),
+    };
+    let mut text = timeline.render(&view);
     text.push('\n');
+    text.push_str(&story.reasons());
     match &verdict.violation {
         None => put(&mut text, format_args!("clean: seed {} violated nothing\n", verdict.seed)),
         Some(violation) => put(

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
-use raft_core::{LogIndex, LogPosition, NodeId, Term};
+use raft_core::{Ballot, Envelope, LogIndex, LogPosition, Message, NodeId, Term};
 
 use super::*;
 use crate::kv::Kv;
 use crate::plan::{Plan, Profile};
 use crate::verdict::Verdict;
+use crate::world::tests::broken::{Broken, Flaw};
 use crate::world::{run, run_traced};
 
 /// The story of a plan, and what became of the run.
@@ -205,4 +206,69 @@ fn disks_add_up() {
         }
     }
     assert!(restarts > 50, "{restarts}");
+}
+
+/// Grants every vote that it is refused.
+struct Usurper;
+
+impl Flaw for Usurper {
+    fn hears(mut envelope: Envelope) -> Envelope {
+        if let Message::VoteReply { ballot } = &mut envelope.message {
+            *ballot = Ballot::Granted;
+        }
+        envelope
+    }
+}
+
+/// The first run of a node that is wrong in which that comes out.
+fn violated() -> (Story, Violation) {
+    let found = (0..200).find_map(|seed| {
+        let plan = Plan::generate(seed, Profile::Default);
+        let (mut narrator, story) = Narrator::<Kv>::new(&plan);
+        let verdict = run_traced::<Broken<Usurper>, Kv, _>(&plan, &mut narrator);
+        let story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        verdict.violation.map(|violation| (story, violation))
+    });
+    found.expect("two are elected in a term before long")
+}
+
+/// Goal: the chain of a violation begins with the violation, ends with something that nothing led to, and each link was led
+/// to by a later one of the chain.
+#[test]
+fn a_violation_has_a_chain() {
+    let (story, violation) = violated();
+    let chain = story.why(story.violated().expect("it is told"));
+    let events: Vec<&Event> = chain.iter().map(|number| &story.events[*number]).collect();
+    assert!(matches!(&events[0].what, What::Violated { violation: told } if *told == violation));
+    assert!(chain.is_sorted_by(|later, earlier| later > earlier));
+    assert_eq!(events.last().expect("it has links").because, None);
+    let kinds = |wanted: fn(&What) -> bool| events.iter().filter(|it| wanted(&it.what)).count();
+    assert!(kinds(|what| matches!(what, What::Delivered { .. })) > 1, "{events:?}");
+    let sent = kinds(|what| matches!(what, What::Sent { .. }));
+    assert!(sent >= kinds(|what| matches!(what, What::Delivered { .. })), "{events:?}");
+    assert!(kinds(|what| matches!(what, What::Elected { .. })) > 0, "{events:?}");
+    for event in &events {
+        let because = event.because.map(|number| number as usize);
+        assert!(because.is_none_or(|because| chain.contains(&because)), "{event:?}");
+    }
+}
+
+/// Goal: the text of a chain is in the order of time, ends with the violation, and says how much it leaves out.
+#[test]
+fn a_chain_is_told_in_lines() {
+    let (story, violation) = violated();
+    let event = story.violated().expect("it is told");
+    let whole = story.chain(event, usize::MAX);
+    let last = format!("-   VIOLATION {}: {}", violation.property.name(), violation.witness);
+    assert!(whole.trim_end().ends_with(&last), "{whole}");
+    assert!(whole.lines().next().is_some_and(|line| !line.contains("left out")), "{whole}");
+    let short = story.chain(event, 3);
+    let left_out = whole.lines().count() - 3;
+    assert!(short.starts_with(&format!("      ({left_out} earlier links are left out)\n")));
+    assert_eq!(
+        short.lines().skip(1).collect::<Vec<_>>(),
+        whole.lines().skip(left_out).collect::<Vec<_>>()
+    );
+    assert!(story.reasons().starts_with("How it came to that:\n"));
+    assert_eq!(told_of(&Plan::generate(0, Profile::Default)).0.reasons(), "");
 }
