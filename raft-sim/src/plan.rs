@@ -8,6 +8,7 @@
 //! for a fault of the Raft under test.
 
 mod action;
+mod benign;
 mod error;
 mod fault;
 mod generate;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{Action, TimedAction};
 pub use error::PlanError;
-pub use fault::{CrashPoint, Cut, Fault, FaultKind, StaticCut, Target, TimedFault, Way};
+pub use fault::{CrashPoint, Cut, Fault, FaultKind, Nodes, StaticCut, Target, TimedFault, Way};
 pub use generate::{GENERATOR_VERSION, Profile};
 pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{
@@ -42,7 +43,7 @@ pub const MAX_NODES: u32 = 7;
 pub const MAX_CLIENTS: u32 = 256;
 
 /// A run, before it is run. One tick is a microsecond of simulated time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The version of the format: [`PLAN_VERSION`].

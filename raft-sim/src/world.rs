@@ -103,6 +103,8 @@ struct Flight<R: Raft> {
     facts: Facts,
     /// Names it to whoever looks on; what the network makes of it has the same.
     number: u64,
+    /// What is wrong with it, if it is malformed.
+    draw: u32,
     sent: u64,
     /// When it leaves, and in which life of its sender: a crash before that loses it.
     leaves: u64,

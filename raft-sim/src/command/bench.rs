@@ -81,7 +81,7 @@ struct Listener {
 impl Trace for Listener {
     fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
         match event {
-            TraceEvent::Invoked { op, client, node, command } => {
+            TraceEvent::Invoked { op, client, node, command, .. } => {
                 // The search does not ask how a node took the operation.
                 self.history.invoke(at, op, client, node, Route::Leader, command);
             }

@@ -42,8 +42,7 @@ where
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
     let onlookers = (recorder, narrator);
-    let verdict =
-        campaign::replay::<R, M, _>(plan.clone(), onlookers, arguments.seed_time).verdict;
+    let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, arguments.seed_time).verdict;
     let (mut timeline, mut story) = (looked_at(&timeline), looked_at(&story));
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);

@@ -6,7 +6,7 @@ use raft_core::{Instant, NodeId, Ticks};
 use serde::{Deserialize, Serialize};
 
 /// An action and when it is taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimedAction {
     /// When.
@@ -16,7 +16,7 @@ pub struct TimedAction {
 }
 
 /// Something that an operator wants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// Other members: asked of every node that leads.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::network::{MessageKind, Span};
 
 /// A fault and when it begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimedFault {
     /// When.
@@ -21,7 +21,7 @@ pub struct TimedFault {
 }
 
 /// Something that goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// Links are down.
@@ -113,7 +113,7 @@ pub enum Fault {
 }
 
 /// Whom a fault is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// This node.
@@ -128,7 +128,7 @@ pub enum Target {
 }
 
 /// Which links are down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Cut {
     /// All links of a node.
@@ -156,6 +156,15 @@ pub enum Cut {
         /// In which direction, seen from the first.
         way: Way,
     },
+    /// All links between two groups that are named.
+    Between {
+        /// One of them.
+        first: Nodes,
+        /// The other.
+        second: Nodes,
+        /// In which direction, seen from the first.
+        way: Way,
+    },
     /// All links between two halves, but for one node that both can reach.
     Bridge {
         /// The node in between.
@@ -172,8 +181,62 @@ pub enum Cut {
     },
 }
 
+/// A set of nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Vec<NodeId>", try_from = "Vec<NodeId>")]
+pub struct Nodes(u8);
+
+impl Nodes {
+    /// The set of these places, counted from 0 for n1.
+    pub(crate) fn of_places(places: u8) -> Self {
+        Self(places)
+    }
+
+    /// Its places, as bits.
+    pub(crate) fn places(self) -> u8 {
+        self.0
+    }
+
+    /// The set of these nodes; `None` if one of them can be in no plan.
+    pub fn of(nodes: impl IntoIterator<Item = NodeId>) -> Option<Self> {
+        nodes.into_iter().try_fold(Self(0), |set, id| {
+            let place = id.0.checked_sub(1).filter(|place| *place < u64::from(super::MAX_NODES))?;
+            Some(Self(set.0 | 1 << place))
+        })
+    }
+
+    /// The nodes, in order.
+    pub fn iter(self) -> impl Iterator<Item = NodeId> {
+        (0..8_u64).filter(move |place| self.0 >> place & 1 == 1).map(|place| NodeId(place + 1))
+    }
+
+    /// How many there are.
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl From<Nodes> for Vec<NodeId> {
+    fn from(nodes: Nodes) -> Self {
+        nodes.iter().collect()
+    }
+}
+
+impl TryFrom<Vec<NodeId>> for Nodes {
+    type Error = String;
+
+    fn try_from(nodes: Vec<NodeId>) -> Result<Self, String> {
+        Self::of(nodes).ok_or_else(|| format!("nodes are named from 1 to {}", super::MAX_NODES))
+    }
+}
+
 /// The direction in which a link is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// Both.
@@ -185,7 +248,7 @@ pub enum Way {
 }
 
 /// The point of a node's work at which it crashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrashPoint {
     /// At once, whatever it does.
@@ -250,7 +313,7 @@ impl CrashPoint {
 
 /// A cut that stays while everything else is well: the cluster must make steady progress under it. It
 /// leaves a majority of nodes that all reach each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticCut {
     /// Which links are down: [`Cut::Isolate`] or [`Cut::Link`].
@@ -262,7 +325,7 @@ pub struct StaticCut {
 }
 
 /// The kinds of faults, as they are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// One node cut off in both directions.
@@ -392,8 +455,12 @@ impl Cut {
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Isolate { way: Way::Both, .. } => FaultKind::Isolate,
+            Self::Between { first, second, .. } if first.len() * second.len() == 1 => {
+                FaultKind::Link
+            }
+            Self::Between { way: Way::Both, .. } => FaultKind::Split,
             Self::Split { way: Way::Both, .. } => FaultKind::Split,
-            Self::Isolate { .. } | Self::Split { .. } => FaultKind::OneWay,
+            Self::Isolate { .. } | Self::Split { .. } | Self::Between { .. } => FaultKind::OneWay,
             Self::Link { .. } => FaultKind::Link,
             Self::Bridge { .. } => FaultKind::Bridge,
             Self::Ring => FaultKind::Ring,

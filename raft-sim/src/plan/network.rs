@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::draw::Draw;
 
 /// A range of times. Draws from it have a uniform order of magnitude.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Span {
     /// The least.
@@ -39,7 +39,7 @@ impl Span {
 }
 
 /// Something that happens now and then, and how long it then takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rare {
     /// How often in a million.
@@ -54,7 +54,7 @@ impl Rare {
 }
 
 /// Whether messages of one link can overtake each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// They can.
@@ -65,7 +65,7 @@ pub enum Order {
 }
 
 /// What becomes of messages that are not listed one by one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// How long a step's messages wait before they leave; a crash before that loses them.
@@ -87,7 +87,7 @@ pub struct Network {
 
 /// The kinds of messages, by the names of the paper. An adapter for another Raft gives its messages the
 /// numbers of those that they resemble.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageKind {
     /// Would you vote for me?
@@ -152,7 +152,7 @@ impl MessageKind {
 }
 
 /// What becomes of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fate {
     /// It never arrives.
@@ -180,7 +180,7 @@ pub enum Fate {
 
 /// The fate of one message, named by what it is: the `nth` message of a kind on a link in a term of the
 /// sender, counted from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// The sender.

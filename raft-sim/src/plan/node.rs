@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::network::{Rare, Span};
 
 /// How disks behave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskProfile {
     /// From the hand-over of a write until it is durable.
@@ -18,7 +18,7 @@ pub struct DiskProfile {
 }
 
 /// How machines take committed entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyProfile {
     /// From the hand-over of a batch until the machine has taken it.
@@ -30,7 +30,7 @@ pub struct ApplyProfile {
 }
 
 /// When machines are compacted, and how snapshots and old entries are read and written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotProfile {
     /// After how many entries since the last snapshot a node takes another; 0 for never.
@@ -46,7 +46,7 @@ pub struct SnapshotProfile {
 }
 
 /// What a machine remembers after a crash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MachineMemory {
     /// Nothing: it is rebuilt from the log.
@@ -57,7 +57,7 @@ pub enum MachineMemory {
 }
 
 /// What clients do. Each has one operation at a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// How many there are.
@@ -83,7 +83,7 @@ pub struct Workload {
 }
 
 /// When a run is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The most events. A run that needs more is in an endless exchange: that is a violation.

@@ -10,7 +10,7 @@ use raft_core::{Instant, NodeId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An operation of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimedOperation {
     /// When.
@@ -26,7 +26,7 @@ pub struct TimedOperation {
 }
 
 /// The way of an operation through the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asks {
     /// Through the log.
@@ -36,7 +36,7 @@ pub enum Asks {
 }
 
 /// The bytes of a command; in a file, in hexadecimal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CommandBytes(pub Bytes);
 
 impl CommandBytes {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const CLUSTER: ClusterId = ClusterId(1);
 
 /// [`Settings`] but for what differs from node to node. One tick is a microsecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanSettings {
     /// E, the least election timeout.
@@ -55,7 +55,7 @@ pub struct PlanSettings {
 }
 
 /// Settings of nodes that do not run with the plan's, as while a configuration is rolled out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OtherSettings {
     /// Whose they are.

@@ -265,7 +265,10 @@ fn a_chain_is_told_in_lines() {
     let short = story.chain(event, 3);
     let left_out = whole.lines().count() - 3;
     assert!(short.starts_with(&format!("      ({left_out} earlier links are left out)\n")));
-    assert_eq!(short.lines().skip(1).collect::<Vec<_>>(), whole.lines().skip(left_out).collect::<Vec<_>>());
+    assert_eq!(
+        short.lines().skip(1).collect::<Vec<_>>(),
+        whole.lines().skip(left_out).collect::<Vec<_>>()
+    );
     assert!(story.reasons().starts_with("How it came to that:\n"));
     assert_eq!(told_of(&Plan::generate(0, Profile::Default)).0.reasons(), "");
 }

@@ -78,7 +78,8 @@ impl Story {
 
 /// Whether two states differ in what others can notice.
 fn differ(before: &State, after: &State) -> bool {
-    let seen =
-        |state: &State| (state.role, state.term, state.vote, state.leader, state.commit, state.last);
+    let seen = |state: &State| {
+        (state.role, state.term, state.vote, state.leader, state.commit, state.last)
+    };
     seen(before) != seen(after)
 }

@@ -220,7 +220,10 @@ mod tests {
         let around = View::around(&violation);
         assert_eq!(sample().viewed(&around).rows.len(), 3);
         let text = sample().render(&around);
-        assert!(text.contains("(only rows of n1, and not 0 earlier") && text.contains("n2\n"), "{text}");
+        assert!(
+            text.contains("(only rows of n1, and not 0 earlier") && text.contains("n2\n"),
+            "{text}"
+        );
         let last = View { rows: Some(1), ..View::default() };
         let text = sample().render(&last);
         assert!(text.contains("4 earlier rows"), "{text}");

@@ -40,7 +40,7 @@ impl<M: Machine> Sentences<M> {
             TraceEvent::Changed { node, before, after } => {
                 format!("{node} {}", changes(&before, &after)?)
             }
-            TraceEvent::Invoked { op, client, node, command } => {
+            TraceEvent::Invoked { op, client, node, command, .. } => {
                 self.asked.insert(op.0, command.clone());
                 format!("client {client} asks {node}: {} ({op})", self.command(command, None))
             }

@@ -262,7 +262,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let id = self.id(node);
         self.digest.add(self.now ^ op.0 << 32);
         self.checks.invoked(Instant(self.now), op, number, id, &command);
-        self.tell(TraceEvent::Invoked { op, client: number, node: id, command: &command });
+        let asks = match wanted.purpose {
+            Purpose::Read { .. } => Asks::Read,
+            _ => Asks::Command,
+        };
+        self.tell(TraceEvent::Invoked { op, client: number, node: id, asks, command: &command });
         self.hosts[node].unanswered += 1;
         let asker = u16::try_from(number).expect("a plan has at most 256 clients");
         let event = Event::Ask { node: short(node), client: asker, attempt };

@@ -256,6 +256,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             message,
             facts,
             number,
+            draw: 0,
             sent: self.now,
             leaves,
             life: self.hosts[node].life(),
@@ -298,8 +299,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         leaves: u64,
         number: u64,
     ) {
-        let draw = self.hosts[node].number(Series::Malformed);
-        let mut draw = self.malformed_draw(node, draw);
+        let nth = self.hosts[node].number(Series::Malformed);
+        let mut draw = self.malformed_draw(node, nth);
         if !draw.chance(self.plan.network.malformed_per_million) {
             return;
         }
@@ -307,6 +308,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             message: message.clone(),
             facts: R::facts(message),
             number,
+            draw: nth,
             sent: self.now,
             leaves,
             life: self.hosts[node].life(),
@@ -328,7 +330,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         // Whether there is such a version was drawn first.
         draw.bits();
         let (edition, echo) = (Edition::Malformed, Instant(0));
-        let spoiled = Flight { message: flight.message.clone(), edition, echo, ..*flight };
+        let message = flight.message.clone();
+        let spoiled = Flight { message, draw: number, edition, echo, ..*flight };
         self.spoil_with(to, &spoiled, &mut draw, Some(arrives));
     }
 
@@ -356,7 +359,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.hosts[to].hold(Event::Arrive { flight: number }) == Held::Yes {
             return Ok(());
         }
-        let Flight { message, facts, number, sent, leaves, life, echo, edition } =
+        let Flight { message, facts, number, draw, sent, leaves, life, echo, edition } =
             self.flights.take(number);
         let from = self.place(facts.from);
         // A sender that does not exist, or another one than sent it, is a lie that the checks look into.
@@ -375,7 +378,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if edition == Edition::Malformed {
             self.statistics.malformed += 1;
             self.digest_arrival(&facts);
-            self.tell(TraceEvent::Malformed { message: number, to: self.id(to), facts });
+            self.tell(TraceEvent::Malformed { message: number, draw, to: self.id(to), facts });
             self.check_rejection(to, &message)?;
             return self.step(to, Input::Receive(message), Cause::Arrival);
         }

@@ -219,7 +219,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if matches!(cut, Cut::Voters { .. }) && self.leads_joint(number) {
             self.checks.note(Situation::JointPartitioned);
         }
-        self.struck(number, fault, 1 << resolved.target | resolved.company);
+        self.struck_about(number, fault, 1 << resolved.target | resolved.company, resolved.target);
         self.change_links(|network| network.cut(number, links));
         Some(links)
     }
@@ -260,6 +260,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 let target = self.resolve(*target, number)?;
                 let half = u32::try_from(self.hosts.len() / 2).unwrap_or(0);
                 Some(Resolved { target, company: self.draw_nodes(number, 1 << target, half) })
+            }
+            Cut::Between { first, .. } => {
+                let target = usize::try_from(first.places().trailing_zeros()).ok()?;
+                let company = first.places() & !(1_u8.checked_shl(u32::try_from(target).ok()?)?);
+                Some(Resolved { target, company })
             }
             Cut::Ring => Some(alone(0)),
             Cut::Voters { .. } => self.kinds_of_members(number),
@@ -310,11 +315,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if (target, strike.point) == (Target::Leader, CrashPoint::Winning) {
             let everyone = self.everyone();
             self.faults.arm(everyone, strike);
-            self.announce(number, fault, everyone);
+            self.announce(number, fault, everyone, 0);
             return Ok(());
         }
         let Some(node) = self.resolve(target, number) else { return Ok(()) };
-        self.announce(number, fault, 1 << node);
+        self.announce(number, fault, 1 << node, node);
         if strike.point == CrashPoint::Now {
             return self.strike_down(node, strike);
         }
@@ -447,21 +452,26 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     // ----- telling -----
 
     pub(super) fn struck(&mut self, number: u32, fault: &Fault, nodes: u8) {
+        let about = usize::try_from(nodes.trailing_zeros()).unwrap_or_default();
+        self.struck_about(number, fault, nodes, about);
+    }
+
+    /// The same for a fault that is about one of the nodes more than about the others.
+    fn struck_about(&mut self, number: u32, fault: &Fault, nodes: u8, about: usize) {
         if number != STATIC_CUT {
             self.statistics.fault(fault.kind());
         }
-        self.announce(number, fault, nodes);
+        self.announce(number, fault, nodes, about);
     }
 
-    fn announce(&mut self, number: u32, fault: &Fault, nodes: u8) {
+    fn announce(&mut self, number: u32, fault: &Fault, nodes: u8, about: usize) {
         self.digest.add(self.now ^ u64::from(number) << 32);
         if T::ENABLED {
-            let ids: Vec<NodeId> = self
-                .hosts
-                .iter()
-                .enumerate()
-                .filter(|(node, _)| nodes >> node & 1 == 1)
-                .map(|(_, host)| host.id)
+            let others = (0..self.hosts.len()).filter(|node| *node != about);
+            let ids: Vec<NodeId> = std::iter::once(about)
+                .chain(others)
+                .filter(|node| nodes >> node & 1 == 1)
+                .map(|node| self.hosts[node].id)
                 .collect();
             let fault_number = (number != STATIC_CUT).then_some(number);
             self.tell(TraceEvent::FaultBegan { fault: fault_number, what: fault, nodes: &ids });

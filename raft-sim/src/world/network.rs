@@ -80,6 +80,9 @@ pub(super) fn links_of(cut: &Cut, resolved: Resolved, nodes: usize) -> Links {
             Links::between(group, everyone & !group, *way)
         }
         Cut::Link { way, .. } => Links::between(target, resolved.company, *way),
+        Cut::Between { first, second, way } => {
+            Links::between(first.places() & everyone, second.places() & everyone, *way)
+        }
         Cut::Bridge { .. } => {
             let rest = everyone & !target;
             let half = resolved.company & rest;

@@ -10,7 +10,7 @@ use raft_core::{
 };
 
 use crate::history::OpId;
-use crate::plan::{CrashPoint, Fault};
+use crate::plan::{Asks, CrashPoint, Fault};
 use crate::raft::{Answer, Facts, Task, View};
 use crate::violation::Violation;
 
@@ -150,6 +150,8 @@ pub enum TraceEvent<'a> {
     Malformed {
         /// The message that it was made of.
         message: u64,
+        /// What is wrong with it: the number of a draw.
+        draw: u32,
         /// Whom it was sent to.
         to: NodeId,
         /// What it says.
@@ -226,7 +228,7 @@ pub enum TraceEvent<'a> {
         fault: Option<u32>,
         /// What the plan says.
         what: &'a Fault,
-        /// The nodes that its targets resolved to.
+        /// The nodes that its targets resolved to; the one that it is about comes first.
         nodes: &'a [NodeId],
     },
     /// A fault of the plan ended.
@@ -261,6 +263,8 @@ pub enum TraceEvent<'a> {
         client: u32,
         /// The node it asks.
         node: NodeId,
+        /// How it asks.
+        asks: Asks,
         /// What it asks for.
         command: &'a Bytes,
     },

@@ -112,6 +112,15 @@ fn check_link(
 fn check_cut(plan: &Plan, cut: &Cut) -> Checked {
     match cut {
         Cut::Isolate { target: who, .. } => target(plan, "isolate.target", *who),
+        Cut::Between { first, second, .. } => {
+            for (field, nodes) in [("between.first", first), ("between.second", second)] {
+                nodes.iter().try_for_each(|id| node(plan, field, id))?;
+            }
+            match first.iter().find(|id| second.iter().any(|other| other == *id)) {
+                Some(id) => refuse("between.second", id, "no node may be in both groups"),
+                None => Ok(()),
+            }
+        }
         Cut::Bridge { target: who } => target(plan, "bridge.target", *who),
         Cut::Split { target: who, size, .. } => {
             if *size == 0 || *size > plan.nodes {
@@ -153,7 +162,11 @@ pub(super) fn check_static(plan: &Plan, cut: &StaticCut) -> Checked {
     let inside = |error: super::PlanError| error.inside("static_cut.cut");
     match cut.cut {
         Cut::Isolate { .. } | Cut::Link { .. } => check_cut(plan, &cut.cut).map_err(inside),
-        Cut::Split { .. } | Cut::Bridge { .. } | Cut::Ring | Cut::Voters { .. } => {
+        Cut::Split { .. }
+        | Cut::Between { .. }
+        | Cut::Bridge { .. }
+        | Cut::Ring
+        | Cut::Voters { .. } => {
             let expected =
                 "it must isolate one node or cut one link: other cuts may leave no majority";
             refuse("static_cut.cut", cut.cut.kind(), expected)
