@@ -19,8 +19,7 @@ function chooseStart(e, columns) {
   const latest = Math.max(1, end - columns + 1);
   const named = e === records.violation ? [...indexesIn(run.violation?.witness || ""), ...indexesIn(run.text(e))] : indexesIn(run.text(e));
   const wanted = named.filter((index) => index > 0 && index <= end);
-  const lowest = wanted.length ? Math.max(...wanted) : latest;
-  return Math.max(1, Math.min(latest, lowest - 3));
+  return wanted.length ? Math.max(1, Math.min(latest, Math.max(...wanted) - 3)) : latest;
 }
 
 function showGrid() {
@@ -62,7 +61,10 @@ function diverges(cell, place, logs) {
 function gridRow({ id, cells, before }, logs, indexes, e) {
   const standing = standingAt(id, e);
   const commit = stateAt(id, e)?.commit ?? 0;
-  const name = element("td", { class: standing === "down" ? "quiet" : null }, nodeName(id), standing === "down" ? element("small", {}, " disk") : null);
+  const end = lastAt(id, e);
+  // A log that ends before what is shown says where.
+  const hint = end < indexes[0] ? `ends i${end}` : standing === "down" ? "disk" : "";
+  const name = element("td", { class: standing === "down" ? "quiet" : null }, nodeName(id), hint ? element("small", {}, ` ${hint}`) : null);
   return [name, ...indexes.map((index, place) => gridCell(cells[place], before[place], {
     index, isCommit: index === commit, isCommitted: index <= commit, isDivergent: cells[place] && diverges(cells[place], place, logs), id,
   }))];

@@ -4,7 +4,7 @@
 const lanes = { canvas: byId("lanes"), width: 0, pitch: 0, rail: 0, first: 0, last: 0, top: 0, height: 0 };
 
 /** Clients that wait at the same time are side by side; more than so many share the last place. */
-const CLIENT_PLACES = 6;
+const CLIENT_PLACES = 4;
 const CLIENT_WIDTH = 9;
 
 function placeClients() {
@@ -24,8 +24,8 @@ lanes.clients = placeClients();
 /** How wide everything is follows from how many nodes there are. */
 function measureLanes() {
   const count = run.nodes.length;
-  lanes.pitch = count <= 3 ? 84 : count <= 5 ? 66 : 50;
-  lanes.rail = Math.min(40, lanes.pitch - 20);
+  lanes.pitch = count <= 3 ? 76 : count <= 5 ? 59 : 47;
+  lanes.rail = Math.min(40, lanes.pitch - 17);
   lanes.clientsAt = count * lanes.pitch + 8;
   lanes.width = lanes.clientsAt + (lanes.clients ? lanes.clients * CLIENT_WIDTH + 10 : 0);
   document.documentElement.style.setProperty("--lanes", `${lanes.width}px`);
@@ -183,10 +183,17 @@ function paintArrow(context, arrow) {
   const [y0, y1] = [eventY(from), eventY(to)];
   const x1 = isLost ? start + (end - start) * 0.62 : end - side * (lanes.rail / 2 - 8);
   const style = colour(isChosen ? "chain" : isLost ? "bad" : message.name.startsWith("Heartbeat") ? "faint" : "arrow");
-  const dashes = { copy: [6, 4], "under way": [2, 4], malformed: [2, 3] }[how];
+  if (how === "under way") return paintUnderWay(context, x0, y0, x1);
+  const dashes = { copy: [6, 4], malformed: [2, 3] }[how];
   line(context, x0, y0, x1, y1, style, isChosen ? 2.6 : 1.3, dashes);
   if (isLost) crossMark(context, x1, y1, style);
   else if (to < run.count) arrowHead(context, x0, y0, x1, y1, style);
+}
+
+/** Where the run ends before a message does, only its beginning is known. */
+function paintUnderWay(context, x0, y0, x1) {
+  const part = Math.sign(x1 - x0) * Math.min(34, Math.abs(x1 - x0) * 0.6);
+  line(context, x0, y0, x0 + part, y0 + ROW * 0.8, colour("arrow"), 1.3, [2, 3]);
 }
 
 const NOTE_STYLES = {
@@ -197,6 +204,7 @@ const NOTE_STYLES = {
 function paintMark(context, e, y) {
   const x = laneX(run.node[e]);
   if (run.kind(e) === "link-cut" || run.kind(e) === "link-mended") return paintLink(context, e, y);
+  if (run.node[e] === 0 && messageOf(e) !== undefined) return;
   if (run.node[e] === 0) {
     const isBad = run.kind(e) === "violated";
     return line(context, 0, y, lanes.width, y, colour(isBad ? "bad" : "quiet"), isBad ? 2 : 1, isBad ? [] : [2, 5]);
@@ -240,6 +248,6 @@ function showColumns() {
       element("b", {}, nodeName(id)), element("small", {}, `${role} ${state ? `T${state.term}` : ""}`.trim()));
   };
   fill(byId("columns"), element("span", { class: "head time" }, "seconds"), run.nodes.map(head),
-    lanes.clients ? element("span", { class: "head", style: `width:${lanes.width - lanes.clientsAt + 8}px` }, element("small", {}, "clients")) : null,
+    lanes.clients ? element("span", { class: "head", style: `width:${lanes.width - lanes.clientsAt + 8}px` }, element("small", {}, lanes.clients > 3 ? "clients" : "")) : null,
     element("span", { class: "head text" }, `${grouped(filter.shown.length)} of ${grouped(run.count)} events`));
 }

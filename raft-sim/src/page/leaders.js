@@ -55,7 +55,17 @@ function countedWords(id, state, peers, e) {
   const entry = counted > 0 ? entryAt(id, e, counted) : null;
   const of = entry && !entry.isCompacted ? `@T${entry.term}${entry.term === state.term ? "" : " (an earlier term)"}` : "";
   const who = [...matches].filter(([, matched]) => matched >= counted).map(([node]) => node);
-  return `A quorum of ${memberWords(members)}: by match, i${counted}${of} (at ${nodeNames(who)}).${state.commit > counted ? ` Its commit i${state.commit} is beyond that.` : ""}`;
+  return `A quorum of ${memberWords(members)}: by match, i${counted}${of} (at ${nodeNames(who)}).${beyondWords(id, state, counted, e)}`;
+}
+
+/** A commit index beyond what a leader counts is one that it had before it led, or wrong. */
+function beyondWords(id, { commit, term: number }, counted, e) {
+  if (commit <= counted) return "";
+  const { states } = records.nodes.get(id);
+  let place = states.place(e);
+  while (place > 0 && states.values[place].role === 3 && states.values[place].term === number) place -= 1;
+  const before = states.values[place].commit;
+  return before >= commit ? ` Its commit i${commit} is from before it led.` : ` Its commit i${commit} has gone beyond that: it was i${before} before it led.`;
 }
 
 cursor.listeners.push(showLeaders);

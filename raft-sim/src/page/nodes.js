@@ -20,7 +20,7 @@ function nodeRow(id, e) {
   const name = element("td", { class: isInvolved ? "involved" : null, title: isInvolved ? "Takes part in the violation" : null }, nodeName(id));
   const cells = now.map((word, place) => changing(word, before[place] ?? word));
   const state = stateAt(id, e);
-  if (state && cells[1]) cells[1].style.background = `var(--term-${state.term === 0 ? "none" : state.term % TERM_COLOURS}-soft)`;
+  if (state) cells[1].style.background = `var(--term-${state.term === 0 ? "none" : state.term % TERM_COLOURS}-soft)`;
   return [name, ...cells];
 }
 
@@ -28,8 +28,12 @@ function nodeWords(id, e) {
   const state = e < 0 ? undefined : stateAt(id, e);
   const standing = e < 0 ? undefined : standingAt(id, e);
   if (!state) return ["not started", "", "", "", "", "", "", ""];
-  const disk = diskEndAt(id, e);
-  if (standing === "down" || standing === "refused") return [`✕ ${standing}`, "", "", "", "", "", `disk ${disk}`, ""];
+  const held = records.nodes.get(id).disk.at(e);
+  const disk = held?.last ?? 0;
+  if (standing === "down" || standing === "refused") {
+    // What it will start from.
+    return [`✕ ${standing}`, `T${held?.term ?? 0}`, held?.vote ? nodeName(held.vote) : "–", "", "", "", `disk ${disk}`, ""];
+  }
   const { role, term: number, vote, leader, commit, applied, durable, last, lastTerm } = state;
   const who = standing === "paused" ? `‖ ${ROLES[role]}` : ROLE_MARKS[role] + ROLES[role];
   return [who, `T${number}`, vote ? nodeName(vote) : "–", leader ? nodeName(leader) : "–", String(commit), String(applied),

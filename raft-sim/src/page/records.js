@@ -142,7 +142,7 @@ const TAKE_NODE = {
   started(e, id, d, record) {
     endWrite(e, record);
     record.logs.add(e, { base: 0, first: 1, entries: [], event: e });
-    record.disk.add(e, { last: d[7], until: e });
+    record.disk.add(e, { last: d[7], until: e, term: d[1], vote: d[2] });
     stand(e, id, "up");
     takeState(e, id, readState(d));
     note(e, "start", "▲", e > run.nodes.length * 4);
@@ -168,14 +168,16 @@ const TAKE_NODE = {
     record.write = { node: id, submitted: e, durable: -1, ends: -1 };
     records.writes.push(record.write);
   },
-  durable(e, id, [last], record) {
+  durable(e, id, [last, number, vote], record) {
     if (record.write) record.write.durable = e;
-    record.disk.add(e, { last, until: record.write ? record.write.submitted : e });
+    record.disk.add(e, { last, until: record.write ? record.write.submitted : e, term: number, vote });
   },
   receipt(e, id, d, record) { endWrite(e, record); },
   crashed(e, id, [last], record) {
     endWrite(e, record);
-    record.disk.add(e, { last, until: e });
+    // Its write may have been done in part; that of term and vote comes first, and is told when it starts again.
+    const { term: number, vote } = record.disk.values.at(-1) || { term: 0, vote: 0 };
+    record.disk.add(e, { last, until: e, term: number, vote });
     stand(e, id, "down");
     note(e, "crash", "✕", true);
   },

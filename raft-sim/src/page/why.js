@@ -64,24 +64,35 @@ function consequenceList(e) {
 function factsOfEvent(e) {
   const facts = [];
   const id = run.node[e];
-  if (e === records.violation) for (const involved of run.violation?.nodes || []) facts.push(...factsOfNode(involved, e));
+  if (e === records.violation && run.violation) facts.push(...factsOfViolation(run.violation, e));
   else if (id && records.notes.get(e)?.tone === "commit") facts.push(commitFact(id, e));
   else if (id && records.notes.get(e)?.tone === "leader") facts.push(electionFact(stateAt(id, e).term, e));
   return facts.length ? element("ul", { id: "facts" }, facts.filter(Boolean).map((fact) => element("li", {}, fact))) : null;
 }
 
-function factsOfNode(id, e) {
+/** What those who take part were, and what decides about a property of this kind. */
+function factsOfViolation({ property, witness, nodes }, e) {
+  const involved = [...new Set(nodes)].filter((id) => stateAt(id, e));
+  const facts = involved.map((id) => nodeFact(id, e));
+  if (/vote|election|candidate|campaign|leader/.test(property)) {
+    const named = [...witness.matchAll(/\bT(\d+)\b/g)].map((match) => Number(match[1]));
+    const numbers = named.length ? named : involved.map((id) => stateAt(id, e).term);
+    facts.push(...[...new Set(numbers)].map((number) => electionFact(number, e)));
+  }
+  if (/commit|state-machine|completeness|linear|read|lease|client/.test(property)) {
+    facts.push(...involved.map((id) => (stateAt(id, e).commit > 0 ? commitFact(id, e) : null)));
+  }
+  return facts;
+}
+
+function nodeFact(id, e) {
   const state = stateAt(id, e);
-  if (!state) return [];
   const { role, term: number, last, lastTerm, commit } = state;
   const standing = standingAt(id, e);
   const who = standing === "up" ? ROLES[role] : standing;
   const members = membersAt(id, e);
-  return [
-    `${nodeName(id)}: ${who} of T${number}, last entry i${last}@T${lastTerm}, of which up to i${diskEndAt(id, e)} is on disk, commit i${commit}${members ? `; ${memberWords(members)} in force` : ""}.`,
-    commit > 0 ? commitFact(id, e) : null,
-    role === 3 ? electionFact(number, e) : null,
-  ];
+  const force = members ? `; ${memberWords(members)} in force` : "";
+  return `${nodeName(id)}: ${who} of T${number}, last entry i${last}@T${lastTerm}, on disk up to i${diskEndAt(id, e)}, commit i${commit}${force}.`;
 }
 
 /** Who really holds the last entry that a node believes committed. */
