@@ -10,6 +10,7 @@ function showElections() {
   const shown = numbers.sort((one, other) => other - one).slice(0, TERMS_SHOWN);
   const place = byId("elections");
   if (!shown.length) return fill(place, element("p", { class: "quiet" }, "Nobody has voted yet."));
+  place.className = run.nodes.length > 5 ? "narrow" : "";
   fill(place, table("Votes by term", ["", ...run.nodes.map(nodeName), "elected"], shown.map((number) => electionRow(number, e))),
     element("p", { class: "quiet" }, "For whom each voted, and its own last entry then."));
 }

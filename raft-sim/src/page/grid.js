@@ -83,7 +83,7 @@ function gridCell(cell, before, { index, isCommit, isCommitted, isDivergent, id 
     class: [...classes, !cell.isOnDisk && "volatile"].filter(Boolean).join(" "),
     style: `--ground: var(--term-${cell.term === 0 ? "none" : cell.term % TERM_COLOURS}-soft)`,
     title: told.filter(Boolean).join("; "),
-  }, element("b", {}, `T${cell.term}`), grid.isWide ? element("i", {}, cell.text) : null);
+  }, element("b", {}, `T${cell.term}${isMembership(cell) ? "◆" : ""}`), grid.isWide ? element("i", {}, cell.text) : null);
 }
 
 function same(one, other) {

@@ -39,6 +39,7 @@ const LEGEND = [
   ["swatch chain", "The event at the cursor, and all that led to it."],
   ["swatch cell", "In the logs: an entry with its term. Line below: committed, as the node believes."],
   ["swatch cell volatile", "An entry that is not on the node's disk."],
+  ["label", "T3◆", "An entry that changes the membership. ▒ is compacted away, ✂ has just gone."],
   ["swatch cell divergent", "Another node has another entry at that index."],
 ];
 

@@ -55,17 +55,20 @@ function countedWords(id, state, peers, e) {
   const entry = counted > 0 ? entryAt(id, e, counted) : null;
   const of = entry && !entry.isCompacted ? `@T${entry.term}${entry.term === state.term ? "" : " (an earlier term)"}` : "";
   const who = [...matches].filter(([, matched]) => matched >= counted).map(([node]) => node);
-  return `A quorum of ${memberWords(members)}: by match, i${counted}${of} (at ${nodeNames(who)}).${beyondWords(id, state, counted, e)}`;
+  return `A quorum of ${memberWords(members)}: by match, i${counted}${of} (at ${nodeNames(who)}).${beyondWords(id, state, counted, matches, e)}`;
 }
 
 /** A commit index beyond what a leader counts is one that it had before it led, or wrong. */
-function beyondWords(id, { commit, term: number }, counted, e) {
+function beyondWords(id, { commit, term: number }, counted, matches, e) {
   if (commit <= counted) return "";
   const { states } = records.nodes.get(id);
   let place = states.place(e);
   while (place > 0 && states.values[place].role === 3 && states.values[place].term === number) place -= 1;
   const before = states.values[place].commit;
-  return before >= commit ? ` Its commit i${commit} is from before it led.` : ` Its commit i${commit} has gone beyond that: it was i${before} before it led.`;
+  if (before >= commit) return ` Its commit i${commit} is from before it led.`;
+  const holders = [...matches].filter(([, matched]) => matched >= commit).map(([node]) => node);
+  const counts = majorities(membersAt(id, e), holders).map(({ have, need, voters }) => `of ${nodeNames(voters)}: ${nodeNames(have)}, ${need} needed`);
+  return ` Its commit i${commit} has gone beyond that (it was i${before} before it led). By match, i${commit} is held, ${counts.join("; ")}.`;
 }
 
 cursor.listeners.push(showLeaders);

@@ -97,6 +97,20 @@ function isQuorum(members, nodes) {
   return majorities(members, nodes).every(({ have, need }) => have.length >= need);
 }
 
+/** Whether an entry changes the membership. */
+function isMembership(entry) {
+  return Boolean(entry?.text?.startsWith("voters "));
+}
+
+/** The last entry of a node's log that changes the membership, among its last few hundred: `{index, text}`. */
+function lastMembershipAt(id, e) {
+  const end = lastAt(id, e);
+  const low = Math.max(1, end - 400);
+  const cells = entriesAt(id, e, low, end);
+  const place = cells.findLastIndex(isMembership);
+  return place < 0 ? undefined : { index: low + place, ...cells[place] };
+}
+
 /** A membership in words. */
 function memberWords({ voters, outgoing, learners }) {
   const voting = outgoing.length ? `joint: ${nodeNames(outgoing)} ⇒ ${nodeNames(voters)}` : `voters ${nodeNames(voters)}`;

@@ -79,6 +79,7 @@ function factsOfViolation({ property, witness, nodes }, e) {
     const numbers = named.length ? named : involved.map((id) => stateAt(id, e).term);
     facts.push(...[...new Set(numbers)].map((number) => electionFact(number, e)));
   }
+  if (/configuration|change|voter|liveness|progress/.test(property)) facts.push(...involved.map((id) => membershipFact(id, e)));
   if (/commit|state-machine|completeness|linear|read|lease|client/.test(property)) {
     facts.push(...involved.map((id) => (stateAt(id, e).commit > 0 ? commitFact(id, e) : null)));
   }
@@ -93,6 +94,14 @@ function nodeFact(id, e) {
   const members = membersAt(id, e);
   const force = members ? `; ${memberWords(members)} in force` : "";
   return `${nodeName(id)}: ${who} of T${number}, last entry i${last}@T${lastTerm}, on disk up to i${diskEndAt(id, e)}, commit i${commit}${force}.`;
+}
+
+/** What a node goes by, and what the last entry of its log says that it should go by. */
+function membershipFact(id, e) {
+  const [members, entry] = [membersAt(id, e), lastMembershipAt(id, e)];
+  if (!members || !entry) return null;
+  const { commit } = stateAt(id, e);
+  return `${nodeName(id)} goes by ${memberWords(members)}; the last membership in its log is i${entry.index}@T${entry.term}, ${entry.index <= commit ? "committed" : "not committed"}: ${entry.text}.`;
 }
 
 /** Who really holds the last entry that a node believes committed. */
