@@ -8,7 +8,10 @@
 
 mod causes;
 mod disk;
+mod json;
+mod ledger;
 mod narrator;
+mod shiviz;
 #[cfg(test)]
 mod tests;
 mod why;
@@ -20,7 +23,9 @@ use crate::violation::Violation;
 
 use narrator::told;
 
+pub use ledger::{Clerk, Ledger, Line, Step};
 pub use narrator::Narrator;
+pub use shiviz::SHIVIZ_PARSER;
 
 /// The version of the format in which stories are written as JSON. It is raised when a reader of the one before could
 /// misunderstand; fields may be added without that.
@@ -45,6 +50,11 @@ impl Story {
         let at = self.events.last().map_or(violation.at, |event| event.at.max(violation.at));
         let (text, what) = (told(violation), What::Violated { violation: violation.clone() });
         self.events.push(Event { at, node: None, because, text, what });
+    }
+
+    /// Leaves out what happened later. What is left keeps its numbers.
+    pub fn cut(&mut self, until: Instant) {
+        self.events.truncate(self.events.partition_point(|event| event.at <= until));
     }
 
     /// The number of the event that says what was violated.

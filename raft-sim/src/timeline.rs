@@ -16,7 +16,8 @@ use crate::violation::Violation;
 pub use recorder::Recorder;
 pub use render::View;
 pub(crate) use sentences::{
-    Sentences, changes, composed, errand, lost, message, protocol, quiet_changes,
+    Sentences, answer, changes, command_words, composed, errand, lost, message, protocol,
+    quiet_changes,
 };
 pub(crate) use words::{grouped, put, seconds};
 

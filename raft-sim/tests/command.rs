@@ -279,7 +279,7 @@ fn a_replay_has_the_time_of_its_campaign() {
     for what in [arguments, "replay raft-sim-failures/default-5.json --seed-time 1ms"] {
         let replayed = room.run(&format!("{what} --format json"));
         assert_eq!(replayed.status.code(), Some(1), "{what}");
-        let replayed = json(&replayed.stdout);
+        let replayed = &json(&replayed.stdout)["verdict"];
         assert_eq!(replayed["violation"]["property"], "time-limit", "{what}");
         assert_eq!(replayed["violation"]["witness"], failure["violation"]["witness"], "{what}");
     }
@@ -348,14 +348,13 @@ fn the_built_in_load_has_oversize_entries() {
 #[test]
 fn digests_do_not_depend_on_threads() {
     let room = Room::new("digests");
-    let digest = |line: &str| {
-        let output = room.run(line);
-        json(&output.stdout)["digest"].as_str().expect("there is a digest").to_owned()
-    };
-    let one = digest("run --seeds 0..6 --jobs 1 --json -");
-    assert_eq!(one, digest("run --seeds 0..6 --jobs 2 --json -"));
-    let replayed = digest("replay 3 --format json");
-    assert_eq!(replayed, digest("replay 3 --format json"));
+    let document = |line: &str| json(&room.run(line).stdout);
+    let digest = |of: &serde_json::Value| of["digest"].as_str().expect("a digest").to_owned();
+    let one = digest(&document("run --seeds 0..6 --jobs 1 --json -"));
+    assert_eq!(one, digest(&document("run --seeds 0..6 --jobs 2 --json -")));
+    let replayed = document("replay 3 --format json");
+    assert_eq!(replayed, document("replay 3 --format json"));
+    assert!(text(&room.run("replay 3").stdout).contains(&digest(&replayed["verdict"])));
 }
 
 /// A replay of a seed and of its plan's file are the same run, told with a column for each node.
@@ -450,4 +449,45 @@ fn broken_recordings_are_refused() {
     room.refused("replay mixed.jsonl", &["line 2", "stop"]);
     room.put("start.jsonl", &first[..first.len() / 2]);
     room.refused("replay start.jsonl", &["line 1", "started"]);
+}
+
+/// A story is one document with the plan, the verdict and every event, and is cut where it is asked to be.
+#[test]
+fn a_replay_is_told_as_a_story() {
+    let room = Room::new("story");
+    let whole = json(&room.run("replay 1 --format json").stdout);
+    assert_eq!(whole["version"], raft_sim::story::STORY_VERSION);
+    let plan = raft_sim::plan::Plan::from_json(&whole["plan"].to_string());
+    assert_eq!(plan.map(|plan| plan.seed), Ok(1));
+    assert_eq!(whole["verdict"]["violation"], serde_json::Value::Null);
+    let events = whole["events"].as_array().expect("there are events");
+    assert!(events.len() > 100, "{}", events.len());
+    assert_eq!(events[0]["kind"], "started");
+    for (number, event) in events.iter().enumerate() {
+        assert!(event["text"].is_string() && event["at"].is_u64(), "{event}");
+        let because = event["because"].as_u64();
+        assert!(because.is_none_or(|because| because < number as u64), "{event}");
+    }
+    let part = json(&room.run("replay 1 --format json --until 300ms").stdout);
+    let part = part["events"].as_array().expect("there are events");
+    assert!(part.len() < events.len() && *part == events[..part.len()], "a part from the start");
+}
+
+/// The other formats are a line an event, for drawers and checkers outside.
+#[test]
+fn a_replay_is_told_to_other_programs() {
+    let room = Room::new("formats");
+    let drawn = text(&room.run("replay 1 --format shiviz").stdout);
+    assert!(drawn.starts_with("n1 {\"n1\":1} 0.000000 n1 starts"), "{drawn}");
+    assert!(drawn.lines().any(|line| line.starts_with("c0 {")), "{drawn}");
+    let history = text(&room.run("replay 1 --format history").stdout);
+    let mut ends = 0;
+    for line in history.lines() {
+        let line: raft_sim::story::Line = serde_json::from_str(line).expect("a line of a history");
+        ends += i64::from(line.step != raft_sim::story::Step::Invoke) * 2 - 1;
+    }
+    assert_eq!(ends, 0, "every operation begins and ends");
+    room.put("life.jsonl", &recording());
+    room.refused("replay life.jsonl --format shiviz", &["life.jsonl", "text and as JSON"]);
+    room.refused("replay life.jsonl --format history", &["life.jsonl", "text and as JSON"]);
 }

@@ -58,7 +58,8 @@ return bad;
 
 def written(program, words, path):
     """Runs a replay and writes its page; the exit status of the run."""
-    ended = subprocess.run([program, "replay", *words, "--html", str(path)], stdout=subprocess.DEVNULL, check=False)
+    ended = subprocess.run([program, "replay", *words, "--html", str(path)], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
     assert ended.returncode in (0, 1), f"{program} replay {words} fails"
     return ended.returncode
 
@@ -235,22 +236,25 @@ class Page(unittest.TestCase):
 
     def test_the_chain_of_causes(self):
         self.open(self.violated)
+        self.assertGreaterEqual(len(self.all("#why .event-link")), 1, "the violation has a cause")
+        # A vote has a long one: back to the timer that began the election.
+        self.press("/", *"VoteReply granted", Keys.ENTER, Keys.ESCAPE)
         causes = self.all("#why .event-link")
-        self.assertGreater(len(causes), 1)
+        self.assertGreater(len(causes), 4)
         self.assertGreater(len(self.all(".row.chain")), 1, "the chain is marked in the lanes")
-        sentence, words = self.text("#sentence"), causes[0].text
+        words = causes[0].text
         causes[0].click()
         self.settle()
-        self.assertNotEqual(self.text("#sentence"), sentence)
-        self.assertIn(self.text("#sentence")[:20], words)
+        self.assertIn(self.text("#sentence"), words)
         # By the keyboard: to the list, and on from cause to cause.
-        self.press("v", "w")
         first = self.cursor()
-        self.press(Keys.ENTER)
+        self.press("w", Keys.ENTER)
         second = self.cursor()
         self.press(Keys.ENTER)
         self.assertTrue(first > second > self.cursor(), "each cause is earlier")
+        third = self.cursor()
         self.press("b")
+        self.assertLess(self.cursor(), third)
         self.press(Keys.ESCAPE, "j")
 
     def test_search(self):

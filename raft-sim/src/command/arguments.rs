@@ -145,8 +145,12 @@ pub(crate) struct BenchArguments {
 pub(crate) enum Format {
     /// Rows for people
     Text,
-    /// One JSON document
+    /// One JSON document: the run as a story (docs/STORY.md), up to --until
     Json,
+    #[value(help = "Lines for ShiViz, each event with a vector clock")]
+    Shiviz,
+    /// What clients asked and were told, a JSON object a line, for outside checkers
+    History,
 }
 
 /// What came of reading the command line.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 
-use raft_core::NodeId;
+use raft_core::{Instant, NodeId};
 use serde_json::json;
 
 use super::arguments::{Format, ReplayArguments};
@@ -15,7 +15,7 @@ use crate::plan::{GENERATOR_VERSION, Plan};
 use crate::raft::Raft;
 use crate::recording::{Ending, Recording, RecordingError, Replayed};
 use crate::report::printable;
-use crate::story::{Narrator, Story};
+use crate::story::{Clerk, Narrator, Story};
 use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
 
@@ -43,9 +43,12 @@ where
     }
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
-    let onlookers = (recorder, narrator);
-    let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, arguments.seed_time).verdict;
+    let (clerk, ledger) = Clerk::<M>::new(&plan);
+    let onlookers = (recorder, (narrator, clerk));
+    let limit = arguments.seed_time;
+    let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, limit).verdict;
     let (mut timeline, mut story) = (looked_at(&timeline), looked_at(&story));
+    let until = arguments.until.unwrap_or(Instant::NEVER);
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);
         story.conclude(violation);
@@ -62,7 +65,15 @@ where
     }
     print(&match arguments.format {
         Format::Text => text(&verdict, &timeline, &story, arguments),
-        Format::Json => json(&verdict, &timeline, &view(arguments), arguments)?,
+        Format::Json => {
+            story.cut(until);
+            story.to_json(&plan, &verdict)
+        }
+        Format::Shiviz => {
+            story.cut(until);
+            story.to_shiviz()
+        }
+        Format::History => looked_at(&ledger).until(until).to_json_lines(),
     })?;
     Ok(outcome)
 }
@@ -146,6 +157,12 @@ fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> 
             });
             written(&document)?
         }
+        Format::Shiviz | Format::History => {
+            return Err(BadUse(format!(
+                "`{}` is the recorded life of a node: it can be printed as text and as JSON only",
+                arguments.what
+            )));
+        }
     })?;
     Ok(if ending == Ending::Same { Outcome::Clean } else { Outcome::Violated })
 }
@@ -178,24 +195,6 @@ fn text(
     }
     put(&mut text, format_args!("digest {:016x}\n", verdict.digest));
     text
-}
-
-fn json(
-    verdict: &Verdict,
-    timeline: &Timeline,
-    view: &View,
-    arguments: &ReplayArguments,
-) -> Result<String, BadUse> {
-    let document = json!({
-        "replayed": arguments.what.to_string(),
-        "generator": GENERATOR_VERSION,
-        "digest": format!("{:016x}", verdict.digest),
-        "violation": verdict.violation,
-        "statistics": verdict.statistics,
-        "coverage": verdict.coverage,
-        "timeline": timeline.viewed(view),
-    });
-    written(&document)
 }
 
 fn written(document: &serde_json::Value) -> Result<String, BadUse> {

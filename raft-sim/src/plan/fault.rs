@@ -458,8 +458,9 @@ impl Cut {
             Self::Between { first, second, .. } if first.len() * second.len() == 1 => {
                 FaultKind::Link
             }
-            Self::Between { way: Way::Both, .. } => FaultKind::Split,
-            Self::Split { way: Way::Both, .. } => FaultKind::Split,
+            Self::Between { way: Way::Both, .. } | Self::Split { way: Way::Both, .. } => {
+                FaultKind::Split
+            }
             Self::Isolate { .. } | Self::Split { .. } | Self::Between { .. } => FaultKind::OneWay,
             Self::Link { .. } => FaultKind::Link,
             Self::Bridge { .. } => FaultKind::Bridge,

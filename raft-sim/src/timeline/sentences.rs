@@ -68,11 +68,20 @@ impl<M: Machine> Sentences<M> {
         })
     }
 
-    /// A command for people. The machine's own words, unless they panic: a trace must not change a run.
+    /// A command for people.
     pub(crate) fn command(&self, command: &Bytes, output: Option<&Bytes>) -> String {
-        let said = crate::campaign::catch(|| describe::<M>(self.has_sessions, command, output));
-        said.unwrap_or_else(|_| format!("{command:?}"))
+        command_words::<M>(self.has_sessions, command, output)
     }
+}
+
+/// A command for people. The machine's own words, unless they panic: a trace must not change a run.
+pub(crate) fn command_words<M: Machine>(
+    has_sessions: bool,
+    command: &Bytes,
+    output: Option<&Bytes>,
+) -> String {
+    let said = crate::campaign::catch(|| describe::<M>(has_sessions, command, output));
+    said.unwrap_or_else(|_| format!("{command:?}"))
 }
 
 /// Whom an event concerns; everybody if nobody is named.
@@ -401,7 +410,8 @@ pub(crate) fn message(facts: &Facts) -> String {
     format!("{name} {term}{says}")
 }
 
-fn answer(outcome: Outcome) -> String {
+/// What became of a request.
+pub(crate) fn answer(outcome: Outcome) -> String {
     match outcome {
         Outcome::Done { position } => format!("done at {position}"),
         Outcome::Refused { refusal, leader } => {
