@@ -4,7 +4,7 @@
 const grid = { start: 0, isWide: false, isPinned: false };
 
 function gridColumns() {
-  const width = byId("panel").clientWidth - 64;
+  const width = byId("panel").clientWidth - 104;
   return Math.max(4, Math.floor(width / (grid.isWide ? 88 : 37)));
 }
 
@@ -63,8 +63,8 @@ function gridRow({ id, cells, before }, logs, indexes, e) {
   const commit = stateAt(id, e)?.commit ?? 0;
   const end = lastAt(id, e);
   // A log that ends before what is shown says where.
-  const hint = end < indexes[0] ? `ends i${end}` : standing === "down" ? "disk" : "";
-  const name = element("td", { class: standing === "down" ? "quiet" : null }, nodeName(id), hint ? element("small", {}, ` ${hint}`) : null);
+  const hint = end < indexes[0] ? `‹ i${end}` : standing === "down" ? "disk" : "";
+  const name = element("td", { class: standing === "down" ? "quiet" : null, title: `${nodeName(id)}'s log ends at i${end}` }, nodeName(id), hint ? element("small", {}, ` ${hint}`) : null);
   return [name, ...indexes.map((index, place) => gridCell(cells[place], before[place], {
     index, isCommit: index === commit, isCommitted: index <= commit, isDivergent: cells[place] && diverges(cells[place], place, logs), id,
   }))];
@@ -77,13 +77,15 @@ function gridCell(cell, before, { index, isCommit, isCommitted, isDivergent, id 
   if (cell.isCompacted) {
     return element("td", { class: "cell compacted", title: `${nodeName(id)} has compacted i${index} away` }, "▒");
   }
-  const told = [`${nodeName(id)} i${index}@T${cell.term}: ${cell.text || "(not in memory)"}`, cell.isOnDisk ? "on disk" : "not on disk yet",
+  // A node that has just started has not read its entries; somebody has had them in memory.
+  const text = cell.text || records.texts.get(`${index}@${cell.term}`) || "";
+  const told = [`${nodeName(id)} i${index}@T${cell.term}: ${text}${cell.text ? "" : " (not in its memory)"}`, cell.isOnDisk ? "on disk" : "not on disk yet",
     isCommitted ? "committed, as the node believes" : "not committed, as the node believes", isDivergent ? "another node has another entry here" : ""];
   return element("td", {
     class: [...classes, !cell.isOnDisk && "volatile"].filter(Boolean).join(" "),
     style: `--ground: var(--term-${cell.term === 0 ? "none" : cell.term % TERM_COLOURS}-soft)`,
     title: told.filter(Boolean).join("; "),
-  }, element("b", {}, `T${cell.term}${isMembership(cell) ? "◆" : ""}`), grid.isWide ? element("i", {}, cell.text) : null);
+  }, element("b", {}, `T${cell.term}${isMembership(cell) ? "◆" : ""}`), grid.isWide ? element("i", {}, text) : null);
 }
 
 function same(one, other) {

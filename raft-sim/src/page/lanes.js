@@ -243,7 +243,9 @@ function showColumns() {
   const head = (id) => {
     const state = stateAt(id, cursor.event);
     const standing = standingAt(id, cursor.event);
-    const role = standing === "up" && state ? ["", "pre", "cand", "LEAD"][state.role] : standing || "–";
+    const roles = lanes.pitch > 50 ? ["", "pre", "cand", "LEAD"] : ["", "p", "C", "L"];
+    const away = { down: "✕", refused: "✕", paused: "‖" }[standing];
+    const role = away || (state ? roles[state.role] : "–");
     return element("span", { class: `head ${run.violation?.nodes.includes(id) ? "involved" : ""}`, style: `width:${lanes.pitch}px` },
       element("b", {}, nodeName(id)), element("small", {}, `${role} ${state ? `T${state.term}` : ""}`.trim()));
   };

@@ -11,7 +11,7 @@ function showNodes() {
 
 /** A cell that says whether the event at the cursor changed it. */
 function changing(now, before) {
-  return element("td", { class: now === before ? null : "changed", title: now === before ? null : `was ${before}` }, now);
+  return element("td", { class: now === before || now === "" ? null : "changed", title: now === before ? null : `was ${before}` }, now);
 }
 
 function nodeRow(id, e) {

@@ -50,6 +50,8 @@ const records = {
   cuts: new Map(),
   faults: [],
   phases: new Record(),
+  /** What an entry does, by index and term, of those that some node had in memory when it was told. */
+  texts: new Map(),
   /** By term: who voted for whom, and who was elected. */
   terms: new Map(),
   /** What is worth a label in the lanes, by event: `{tone, label}`. */
@@ -161,6 +163,10 @@ const TAKE_NODE = {
     const last = before ? before.first + before.entries.length / 2 - 1 : 0;
     if (before && first <= last) note(e, "truncated", `✂${first}`, true);
     record.logs.add(e, { base, first, entries, event: e });
+    for (let place = 0; place < entries.length; place += 2) {
+      const text = run.strings[entries[place + 1]];
+      if (text) records.texts.set(`${first + place / 2}@${entries[place]}`, text);
+    }
   },
   members(e, id, [voters, outgoing, learners], record) { record.members.add(e, { voters, outgoing, learners }); },
   peers(e, id, peers, record) { record.peers.add(e, peers); },

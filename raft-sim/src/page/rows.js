@@ -50,7 +50,7 @@ function makeRow(e) {
 function dressRow(row, e, place) {
   const isCursor = e === cursor.event;
   row.className = ["row", `of-${groups[e]}`, isCursor && "cursor", cursor.chain.has(e) && "chain",
-    e === records.violation && "violation", search.found.has(e) && "found"].filter(Boolean).join(" ");
+    !isShown(cursor.event) && place === rowOf(cursor.event) && "after-cursor", e === records.violation && "violation", search.found.has(e) && "found"].filter(Boolean).join(" ");
   row.style.transform = `translateY(${place * ROW}px)`;
   row.setAttribute("aria-selected", String(isCursor));
   row.setAttribute("aria-posinset", String(place + 1));
