@@ -19,6 +19,7 @@ mod arguments;
 mod bench;
 mod files;
 mod replay;
+mod rerun;
 mod run;
 
 use std::io::{self, Write};

@@ -38,6 +38,8 @@ pub mod timeline;
 pub mod recording;
 pub mod report;
 pub mod story;
+pub mod run_file;
+pub mod rerun;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -94,7 +94,7 @@ pub(crate) struct RunArguments {
 /// What `replay` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A seed, a file with a plan, or a file with the recorded life of a node
+    /// A seed, or a file: a plan, the recorded life of a node, or a recorded run
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for
@@ -121,6 +121,12 @@ pub(crate) struct ReplayArguments {
     /// How many of the last rows to show (default: 200; where something was violated, those that lead to it)
     #[arg(long, value_name = "COUNT", conflicts_with = "all")]
     pub(crate) rows: Option<NonZeroUsize>,
+    /// Record the run in this file, which `replay FILE` then compares with, event by event
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Go on where a recorded run is left, with the recorded fates of messages, and say how much of it happens again
+    #[arg(long)]
+    pub(crate) guided: bool,
 }
 
 /// What `bench` takes.

@@ -7,12 +7,13 @@ use raft_core::{Instant, NodeId};
 use serde_json::json;
 
 use super::arguments::{Format, ReplayArguments};
-use super::{BadUse, Outcome, print};
+use super::{BadUse, Outcome, print, rerun};
 use crate::campaign::{self, Named};
 use crate::machine::Machine;
 use crate::raft::Raft;
 use crate::recording::{Ending, Recording, RecordingError, Replayed};
 use crate::report::printable;
+use crate::run_file::{Registrar, RunFile};
 use crate::story::{Clerk, Narrator, Story};
 use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
@@ -30,7 +31,15 @@ where
     let plan = match arguments.what.read(profile, arguments.generator).map_err(BadUse)? {
         Named::Plan(plan) => *plan,
         Named::Recording(text) => return recorded(&text, arguments),
+        Named::Run(text) => return rerun::rerun::<R, M>(&text, arguments),
     };
+    if arguments.guided {
+        return Err(BadUse(format!(
+            "--guided is for a recorded run, and `{}` is none: record one with --record FILE",
+            arguments.what
+        )));
+    }
+    rerun::check_record(arguments)?;
     let nodes: Vec<NodeId> = plan.node_ids().collect();
     if let Some(node) = arguments.node.filter(|node| !nodes.contains(node)) {
         return Err(BadUse(format!(
@@ -41,15 +50,21 @@ where
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
     let (clerk, ledger) = Clerk::<M>::new(&plan);
-    let onlookers = (recorder, (narrator, clerk));
+    let (registrar, fates) = Registrar::new(&plan);
+    let onlookers = ((recorder, narrator), (clerk, registrar));
     let limit = arguments.seed_time;
     let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, limit).verdict;
     let (mut timeline, mut story) = (looked_at(&timeline), looked_at(&story));
-    let until = arguments.until.unwrap_or(Instant::NEVER);
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);
         story.conclude(violation);
     }
+    if let Some(path) = &arguments.record {
+        let violated = verdict.violation.as_ref().map(|violation| violation.property);
+        let run = RunFile::new(plan.clone(), looked_at(&fates), &story, violated);
+        rerun::record(path, &run)?;
+    }
+    let until = arguments.until.unwrap_or(Instant::NEVER);
     print(&match arguments.format {
         Format::Text => text(&verdict, &timeline, &story, arguments),
         Format::Json => {
