@@ -18,7 +18,9 @@
 mod arguments;
 mod bench;
 mod files;
+mod html;
 mod replay;
+mod rerun;
 mod run;
 
 use std::io::{self, Write};

@@ -39,6 +39,8 @@ pub mod recording;
 pub mod report;
 pub mod story;
 pub mod page;
+pub mod run_file;
+pub mod rerun;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -94,7 +94,7 @@ pub(crate) struct RunArguments {
 /// What `replay` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A seed, a file with a plan, or a file with the recorded life of a node
+    /// A seed, or a file: a plan, the recorded life of a node, or a recorded run
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for
@@ -124,6 +124,12 @@ pub(crate) struct ReplayArguments {
     /// Write the whole run as a page for a browser; `-` is standard output, which then has nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Record the run in this file, which `replay FILE` then compares with, event by event
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Go on where a recorded run is left, with the recorded fates of messages, and say how much of it happens again
+    #[arg(long)]
+    pub(crate) guided: bool,
 }
 
 /// What `bench` takes.

@@ -7,14 +7,13 @@ use raft_core::{Instant, NodeId};
 use serde_json::json;
 
 use super::arguments::{Format, ReplayArguments};
-use super::{BadUse, Outcome, files, print, say};
-use crate::campaign::{self, Named, Source};
+use super::{BadUse, Outcome, html, print, rerun};
+use crate::campaign::{self, Named};
 use crate::machine::Machine;
-use crate::page::{self, Page};
-use crate::plan::{GENERATOR_VERSION, Plan};
 use crate::raft::Raft;
 use crate::recording::{Ending, Recording, RecordingError, Replayed};
 use crate::report::printable;
+use crate::run_file::{Registrar, RunFile};
 use crate::story::{Clerk, Narrator, Story};
 use crate::timeline::{Recorder, Timeline, View, grouped, put, seconds};
 use crate::verdict::Verdict;
@@ -29,11 +28,20 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
-    files::check_outputs(&[("--html", arguments.html.as_deref())])?;
-    let plan = match arguments.what.read(profile, arguments.generator).map_err(BadUse)? {
+    let named = arguments.what.read(profile, arguments.generator).map_err(BadUse)?;
+    html::check(&named, arguments)?;
+    let plan = match named {
         Named::Plan(plan) => *plan,
         Named::Recording(text) => return recorded(&text, arguments),
+        Named::Run(text) => return rerun::rerun::<R, M>(&text, arguments),
     };
+    if arguments.guided {
+        return Err(BadUse(format!(
+            "--guided is for a recorded run, and `{}` is none: record one with --record FILE",
+            arguments.what
+        )));
+    }
+    rerun::check_record(arguments)?;
     let nodes: Vec<NodeId> = plan.node_ids().collect();
     if let Some(node) = arguments.node.filter(|node| !nodes.contains(node)) {
         return Err(BadUse(format!(
@@ -44,25 +52,25 @@ where
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
     let (clerk, ledger) = Clerk::<M>::new(&plan);
-    let onlookers = (recorder, (narrator, clerk));
+    let (registrar, fates) = Registrar::new(&plan);
+    let onlookers = ((recorder, narrator), (clerk, registrar));
     let limit = arguments.seed_time;
     let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, limit).verdict;
     let (mut timeline, mut story) = (looked_at(&timeline), looked_at(&story));
-    let until = arguments.until.unwrap_or(Instant::NEVER);
     if let Some(violation) = &verdict.violation {
         timeline.conclude(violation);
         story.conclude(violation);
     }
-    let outcome = if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean };
-    if let Some(path) = &arguments.html {
-        let again = again(&plan, arguments);
-        let page = Page { story: &story, plan: &plan, verdict: &verdict, again: &again };
-        files::write(path, &page::write(&page))?;
-        if files::is_standard_output(path) {
-            return Ok(outcome);
-        }
-        say(&format!("the page is in {}", path.display()));
+    if let Some(path) = &arguments.record {
+        let violated = verdict.violation.as_ref().map(|violation| violation.property);
+        let run = RunFile::new(plan.clone(), looked_at(&fates), &story, violated);
+        rerun::record(path, &run)?;
     }
+    let outcome = if verdict.violation.is_some() { Outcome::Violated } else { Outcome::Clean };
+    if html::write(&story, &plan, &verdict, arguments)? == html::Output::Taken {
+        return Ok(outcome);
+    }
+    let until = arguments.until.unwrap_or(Instant::NEVER);
     print(&match arguments.format {
         Format::Text => text(&verdict, &timeline, &story, arguments),
         Format::Json => {
@@ -76,18 +84,6 @@ where
         Format::History => looked_at(&ledger).until(until).to_json_lines(),
     })?;
     Ok(outcome)
-}
-
-/// The command that runs this again, whatever else was asked for.
-fn again(plan: &Plan, arguments: &ReplayArguments) -> String {
-    let invocation = files::invocation();
-    match &arguments.what {
-        Source::Seed(seed) => format!(
-            "{invocation} replay {seed} --profile {} --generator {GENERATOR_VERSION}",
-            plan.profile
-        ),
-        Source::File(path) => format!("{invocation} replay {}", path.display()),
-    }
 }
 
 /// What a run has filled so far: one that was given up may still be at it.
@@ -113,12 +109,6 @@ fn is_chosen(arguments: &ReplayArguments) -> bool {
 /// Lives a recorded life of a node again.
 fn recorded(text: &str, arguments: &ReplayArguments) -> Result<Outcome, BadUse> {
     let bad = |error: RecordingError| BadUse(format!("`{}`: {error}", arguments.what));
-    if arguments.html.is_some() {
-        return Err(BadUse(format!(
-            "--html shows a whole cluster, and `{}` is the life of one node: leave --html out",
-            arguments.what
-        )));
-    }
     let recording = Recording::read(text).map_err(bad)?;
     let Replayed { timeline, node, steps, compared, ending } =
         recording.replay(arguments.until).map_err(bad)?;

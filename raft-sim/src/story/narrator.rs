@@ -285,7 +285,7 @@ impl<M: Machine> Trace for Narrator<M> {
 /// What becomes of messages: those are between nodes, but for what a node does.
 fn network(event: TraceEvent<'_>) -> Option<(Option<NodeId>, What)> {
     Some(match event {
-        TraceEvent::Sent { message, facts, nth, arrives } => {
+        TraceEvent::Sent { message, facts, nth, arrives, .. } => {
             let arrives = Some(arrives).filter(|at| *at != Instant::NEVER);
             let (to, name, term) = (facts.to, facts.name, facts.term);
             (Some(facts.from), What::Sent { message, to, name, term, nth, arrives })

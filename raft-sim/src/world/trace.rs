@@ -10,7 +10,7 @@ use raft_core::{
 };
 
 use crate::history::OpId;
-use crate::plan::{Asks, CrashPoint, Fault};
+use crate::plan::{Asks, CrashPoint, Fate, Fault};
 use crate::raft::{Answer, Facts, Task, View};
 use crate::violation::Violation;
 
@@ -116,6 +116,9 @@ pub enum TraceEvent<'a> {
         facts: Facts,
         /// How many of its kind went before it on its link in its term.
         nth: u64,
+        /// What the network does with it, cuts and filters apart: as drawn, or as the plan lists it. None for a
+        /// message to nobody.
+        fate: Option<Fate>,
         /// When it will arrive, if nothing intervenes; [`Instant::NEVER`] if the network drops it.
         arrives: Instant,
     },
