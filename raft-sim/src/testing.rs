@@ -332,6 +332,27 @@ mod tests {
         assert_eq!(replayed(&again), file);
     }
 
+    /// Goal: a failing run can be looked at as a page, which says how to run it again.
+    #[test]
+    fn a_failure_can_be_a_page() {
+        let message = outcome::<GROWS>(&NO_WISHES).expect_err("the machine is wrong");
+        let name = format!("raft-sim-page-{}.html", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let replay = replayed(&message);
+        let wishes = Wishes { html: Some(path.clone()), ..wishes(None, Some(replay)) };
+        outcome::<GROWS>(&wishes).expect_err("the same failure");
+        let page = fs::read_to_string(&path).expect("the page is written");
+        fs::remove_file(&path).expect("the page is ours");
+        assert!(page.contains("machine-invariant"), "it says what is violated");
+        assert!(
+            page.contains(&format!("RAFT_SIM_REPLAY={replay} ")),
+            "it says how to run it again"
+        );
+        let nowhere = Wishes { html: Some("no/such/folder/a.html".into()), ..wishes };
+        let message = outcome::<GROWS>(&nowhere).expect_err("there is no such folder");
+        assert!(message.contains("RAFT_SIM_HTML=no/such/folder/a.html"), "{message}");
+    }
+
     /// Goal: a machine without mistakes passes.
     #[test]
     fn a_sound_machine_passes() {

@@ -169,6 +169,7 @@ fn unwritable_outputs_are_refused() {
     room.refused("run --seeds 1 --summary nowhere/summary.md", &["--summary", "nowhere"]);
     room.refused("run --seeds 1 --failures occupied", &["--failures", "occupied"]);
     room.refused("bench --json nowhere/bench.json", &["--json", "nowhere"]);
+    room.refused("replay 1 --html nowhere/run.html", &["--html", "nowhere"]);
 }
 
 /// Two outputs to one place would be neither: not to standard output, not to a file.
@@ -179,6 +180,25 @@ fn one_place_for_two_outputs_is_refused() {
     room.refused("run --seeds 1 --junit - --summary -", &["--junit", "--summary"]);
     room.refused("run --seeds 1 --json - --junit -", &["--json", "--junit"]);
     room.refused("run --seeds 1 --json a --junit a", &["--json", "--junit", "`a`"]);
+    room.refused("replay 1 --html a --record a", &["--html", "--record", "`a`"]);
+}
+
+/// A replay leaves a page that names the command that makes it again; on standard output there is nothing else. The life
+/// of one node has none.
+#[test]
+fn a_replay_can_be_a_page() {
+    let room = Room::new("page");
+    let output = room.run("replay 1 --profile calm --html run.html");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("run.html"), "it says where the page is");
+    assert!(text(&output.stdout).contains("clean: "), "the rows are printed all the same");
+    let page = fs::read_to_string(room.path.join("run.html")).expect("the page is there");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("replay 1 --profile calm --generator "), "it names the command");
+    let output = room.run("replay 1 --profile calm --html -");
+    assert_eq!(text(&output.stdout), page, "the page alone");
+    room.put("life.jsonl", &recording());
+    room.refused("replay life.jsonl --html life.html", &["--html", "life.jsonl"]);
 }
 
 /// Each report alone can go to standard output, which then holds nothing else, and no file is made.
