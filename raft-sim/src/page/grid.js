@@ -54,7 +54,7 @@ function gridControls(low, high, e) {
 function diverges(cell, place, logs) {
   return logs.some(({ cells }) => {
     const other = cells[place];
-    return other && !other.isCompacted && !cell.isCompacted && (other.term !== cell.term || (other.text && cell.text && other.text !== cell.text));
+    return other && !other.isCompacted && !cell.isCompacted && (other.term !== cell.term || (other.own && cell.own && other.own !== cell.own));
   });
 }
 
@@ -77,15 +77,13 @@ function gridCell(cell, before, { index, isCommit, isCommitted, isDivergent, id 
   if (cell.isCompacted) {
     return element("td", { class: "cell compacted", title: `${nodeName(id)} has compacted i${index} away` }, "▒");
   }
-  // A node that has just started has not read its entries; somebody has had them in memory.
-  const text = cell.text || records.texts.get(`${index}@${cell.term}`) || "";
-  const told = [`${nodeName(id)} i${index}@T${cell.term}: ${text}${cell.text ? "" : " (not in its memory)"}`, cell.isOnDisk ? "on disk" : "not on disk yet",
+  const told = [`${nodeName(id)} i${index}@T${cell.term}: ${cell.text}${cell.own ? "" : " (not in its memory)"}`, cell.isOnDisk ? "on disk" : "not on disk yet",
     isCommitted ? "committed, as the node believes" : "not committed, as the node believes", isDivergent ? "another node has another entry here" : ""];
   return element("td", {
     class: [...classes, !cell.isOnDisk && "volatile"].filter(Boolean).join(" "),
     style: `--ground: var(--term-${cell.term === 0 ? "none" : cell.term % TERM_COLOURS}-soft)`,
     title: told.filter(Boolean).join("; "),
-  }, element("b", {}, `T${cell.term}${isMembership(cell) ? "◆" : ""}`), grid.isWide ? element("i", {}, text) : null);
+  }, element("b", {}, `T${cell.term}${isMembership(cell) ? "◆" : ""}`), grid.isWide ? element("i", {}, cell.text) : null);
 }
 
 function same(one, other) {

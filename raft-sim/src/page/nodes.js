@@ -28,11 +28,10 @@ function nodeWords(id, e) {
   const state = e < 0 ? undefined : stateAt(id, e);
   const standing = e < 0 ? undefined : standingAt(id, e);
   if (!state) return ["not started", "", "", "", "", "", "", ""];
-  const held = records.nodes.get(id).disk.at(e);
-  const disk = held?.last ?? 0;
-  if (standing === "down" || standing === "refused") {
-    // What it will start from.
-    return [`✕ ${standing}`, `T${held?.term ?? 0}`, held?.vote ? nodeName(held.vote) : "–", "", "", "", `disk ${disk}`, ""];
+  const disk = diskEndAt(id, e);
+  if (isAwayAt(id, e)) {
+    const { term: number, vote } = stateAt(id, tellingMoment(id, e));
+    return [`✕ ${standing}`, `T${number}`, vote ? nodeName(vote) : "–", "", "", "", `disk ${disk}`, ""];
   }
   const { role, term: number, vote, leader, commit, applied, durable, last, lastTerm } = state;
   const who = standing === "paused" ? `‖ ${ROLES[role]}` : ROLE_MARKS[role] + ROLES[role];

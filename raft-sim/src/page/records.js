@@ -39,7 +39,7 @@ const ROLES = ["follower", "pre-candidate", "candidate", "leader"];
 const records = {
   nodes: new Map(run.nodes.map((id) => [id, {
     states: new Record(), members: new Record(), peers: new Record(), logs: new Record(), disk: new Record(),
-    standing: new Record(), rail: new Record(), write: null,
+    standing: new Record(), rail: new Record(), starts: [], write: null,
   }])),
   messages: new Map(),
   /** How messages ended: `{message, from, to, how}`, where `from` and `to` are events. */
@@ -143,8 +143,9 @@ function endWrite(e, record) {
 const TAKE_NODE = {
   started(e, id, d, record) {
     endWrite(e, record);
+    record.starts.push(e);
     record.logs.add(e, { base: 0, first: 1, entries: [], event: e });
-    record.disk.add(e, { last: d[7], until: e, term: d[1], vote: d[2] });
+    record.disk.add(e, { last: d[7], until: e });
     stand(e, id, "up");
     takeState(e, id, readState(d));
     note(e, "start", "▲", e > run.nodes.length * 4);
@@ -174,16 +175,14 @@ const TAKE_NODE = {
     record.write = { node: id, submitted: e, durable: -1, ends: -1 };
     records.writes.push(record.write);
   },
-  durable(e, id, [last, number, vote], record) {
+  durable(e, id, [last], record) {
     if (record.write) record.write.durable = e;
-    record.disk.add(e, { last, until: record.write ? record.write.submitted : e, term: number, vote });
+    record.disk.add(e, { last, until: record.write ? record.write.submitted : e });
   },
   receipt(e, id, d, record) { endWrite(e, record); },
   crashed(e, id, [last], record) {
     endWrite(e, record);
-    // Its write may have been done in part; that of term and vote comes first, and is told when it starts again.
-    const { term: number, vote } = record.disk.values.at(-1) || { term: 0, vote: 0 };
-    record.disk.add(e, { last, until: e, term: number, vote });
+    record.disk.add(e, { last, until: e });
     stand(e, id, "down");
     note(e, "crash", "✕", true);
   },

@@ -34,11 +34,27 @@ function baseAt(id, e) {
 
 /** The last index of a node's log; of what its disk holds while it is down. */
 function lastAt(id, e) {
-  return standingAt(id, e) === "down" ? diskEndAt(id, e) : stateAt(id, e)?.last ?? 0;
+  return isAwayAt(id, e) ? diskEndAt(id, e) : stateAt(id, e)?.last ?? 0;
 }
 
 /**
- * A node's entries from `low` to `high`: `{term, text, isOnDisk, since}`, `{isCompacted}`, or null where it has none.
+ * When a node tells what it has in memory, or, while it is down, on its disk. The disk of one that is down does not
+ * change, so its next start tells what is there; if it does not start again, what it had in memory must do.
+ */
+function tellingMoment(id, e) {
+  const { starts, disk } = records.nodes.get(id);
+  const start = isAwayAt(id, e) ? starts[upperBound(starts, e)] : undefined;
+  return start === undefined ? e : Math.max(start, disk.at(start).until);
+}
+
+function isAwayAt(id, e) {
+  const standing = standingAt(id, e);
+  return standing === "down" || standing === "refused";
+}
+
+/**
+ * A node's entries from `low` to `high`: `{term, text, own, isOnDisk, since}`, `{isCompacted}`, or null where it has none.
+ * `own` is the text as this node has it, if it has it in memory.
  *
  * Each change of the log says what it holds from some index on. Walking back from the last change, an earlier one
  * counts for what lies before all later ones.
@@ -48,14 +64,17 @@ function entriesAt(id, e, low, high) {
   const cells = new Array(Math.max(0, high - low + 1)).fill(null);
   const held = disk.at(e) || { last: 0, until: -1 };
   const end = Math.min(high, lastAt(id, e));
-  let place = logs.place(e);
+  const isAway = isAwayAt(id, e);
+  let place = logs.place(tellingMoment(id, e));
   const base = place < 0 ? 0 : logs.values[place].base;
   for (let ceiling = end + 1; place >= 0 && ceiling > low; place -= 1) {
     const { first, entries, event } = logs.values[place];
     const beyond = Math.min(ceiling, first + entries.length / 2);
     for (let index = Math.max(first, low); index < beyond; index += 1) {
-      const [number, text] = [entries[(index - first) * 2], run.strings[entries[(index - first) * 2 + 1]]];
-      cells[index - low] = { term: number, text, since: event, isOnDisk: index <= held.last && event <= held.until };
+      const [number, own] = [entries[(index - first) * 2], run.strings[entries[(index - first) * 2 + 1]]];
+      // A node that has just started has not read its entries; somebody has had them in memory.
+      const text = own || records.texts.get(`${index}@${number}`) || "";
+      cells[index - low] = { term: number, text, own, since: event, isOnDisk: isAway || (index <= held.last && event <= held.until) };
     }
     ceiling = Math.min(ceiling, first);
   }
