@@ -5,6 +5,7 @@
 //!
 //! * `RAFT_SIM_REPLAY=17` (or the file of a plan or a scenario) runs only that, and prints what happened;
 //!   `RAFT_SIM_HTML=FILE` with it writes the run as a page for a browser;
+//! * `RAFT_SIM_SHRINK=17` (or such a file) makes it smaller, and prints what is left as a scenario;
 //! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
 
 mod scenarios;
@@ -22,6 +23,8 @@ use crate::page::{self, Page};
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::report::printable;
+use crate::scenario::Scenario;
+use crate::shrink::{self, Effort};
 use crate::story::Narrator;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
@@ -68,6 +71,7 @@ pub struct Check {
 struct Wishes {
     seeds: Option<String>,
     replay: Option<String>,
+    shrink: Option<String>,
     html: Option<PathBuf>,
 }
 
@@ -76,6 +80,7 @@ impl Wishes {
         Self {
             seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
             replay: std::env::var("RAFT_SIM_REPLAY").ok(),
+            shrink: std::env::var("RAFT_SIM_SHRINK").ok(),
             html: std::env::var_os("RAFT_SIM_HTML").map(PathBuf::from),
         }
     }
@@ -144,6 +149,9 @@ impl Check {
         if let Some(what) = &wishes.replay {
             return self.replay::<R, M>(what, wishes.html.as_deref());
         }
+        if let Some(what) = &wishes.shrink {
+            return self.shrink::<R, M>(what);
+        }
         let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
         if let Some(failure) = summary.failures.first() {
             return Err(self.complaint(&summary, failure));
@@ -211,17 +219,33 @@ impl Check {
         }
     }
 
+    /// Makes a failing seed or file smaller, and prints what is left.
+    fn shrink<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
+        let source: Result<Source, String> = what.parse();
+        let plan = source.and_then(|source| source.plan::<M>(self.profile, None));
+        let plan = plan.map_err(|reason| format!("RAFT_SIM_SHRINK: {}", printable(&reason)))?;
+        let mut effort = Effort::default();
+        effort.jobs = self.jobs.unwrap_or(effort.jobs);
+        let shrunk = shrink::shrink::<R, M>(&plan, effort, |_| ())
+            .map_err(|error| format!("RAFT_SIM_SHRINK: {error}"))?;
+        let scenario = Scenario::of(shrunk.plan).write::<M>();
+        println!("{scenario}");
+        let kept = kept(&format!("{}-{}.scenario", plan.profile, plan.seed), &scenario);
+        let file = kept.map_or_else(|| what.to_owned(), |path| path.display().to_string());
+        Err(format!("{}\n{}", sentence(&shrunk.violation), self.again(&file)))
+    }
+
     /// What a failed campaign says.
     fn complaint(&self, summary: &Summary, failure: &Failure) -> String {
         let kept = keep_plan(failure.seed, self.profile).map_or_else(String::new, |path| {
             format!("its plan is kept in {}, for RAFT_SIM_REPLAY=FILE\n", path.display())
         });
         format!(
-            "seed {} violates {} (after {} clean runs)\n{}{kept}",
-            failure.seed,
+            "seed {seed} violates {} (after {} clean runs)\n{}{kept}make it smaller with RAFT_SIM_SHRINK={seed}\n",
             sentence(&failure.violation),
             summary.runs - 1,
-            self.again(&failure.seed.to_string())
+            self.again(&failure.seed.to_string()),
+            seed = failure.seed
         )
     }
 
@@ -248,9 +272,14 @@ impl Check {
 /// Writes the plan of a failing seed to a file: a later version may make another plan of the seed.
 fn keep_plan(seed: u64, profile: Profile) -> Option<PathBuf> {
     let plan = campaign::catch(|| Plan::generate(seed, profile)).ok()?;
+    kept(&plan.file_name(), &plan.to_json())
+}
+
+/// Writes a file beside those of other failures.
+fn kept(name: &str, text: &str) -> Option<PathBuf> {
     let folder = std::env::temp_dir().join("raft-sim-failures");
-    let path = folder.join(plan.file_name());
-    fs::create_dir_all(&folder).and_then(|()| fs::write(&path, plan.to_json())).ok()?;
+    let path = folder.join(name);
+    fs::create_dir_all(&folder).and_then(|()| fs::write(&path, text)).ok()?;
     Some(path)
 }
 
@@ -318,11 +347,11 @@ mod tests {
         check.carry_out::<Node, Counter<MISTAKE>>(wishes)
     }
 
-    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None, html: None };
+    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None, shrink: None, html: None };
 
     fn wishes(seeds: Option<&str>, replay: Option<&str>) -> Wishes {
         let [seeds, replay] = [seeds, replay].map(|wish| wish.map(str::to_owned));
-        Wishes { seeds, replay, html: None }
+        Wishes { seeds, replay, shrink: None, html: None }
     }
 
     /// The seed in the line that a failure says to run.

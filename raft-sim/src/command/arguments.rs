@@ -148,7 +148,7 @@ pub(crate) struct CheckArguments {
 /// What `shrink` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ShrinkArguments {
-    /// A seed, or a file with a plan
+    /// A seed, or a file with a plan or a scenario
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for
@@ -163,9 +163,12 @@ pub(crate) struct ShrinkArguments {
     /// How many plans to run at a time (default: one per core)
     #[arg(long, value_name = "JOBS", value_parser = threads)]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Write what is left to a file, and not to standard output
+    /// Write what is left, a scenario, to a file, and not to standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write it as a Rust test too, ready to be pasted
+    #[arg(long, value_name = "FILE.rs")]
+    pub(crate) test: Option<PathBuf>,
     /// Write how it went as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

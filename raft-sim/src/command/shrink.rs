@@ -8,8 +8,10 @@ use super::{BadUse, Outcome, files, print};
 use crate::machine::Machine;
 use crate::raft::Raft;
 use crate::report::printable;
+use crate::scenario::Scenario;
 use crate::shrink::{self, Effort, Ended, Progress, Shrunk, Size};
 use crate::timeline::grouped;
+use crate::violation::Violation;
 
 /// Makes a failing run smaller and prints it.
 pub(super) fn shrink<R, M>(arguments: &ShrinkArguments) -> Result<Outcome, BadUse>
@@ -19,6 +21,7 @@ where
 {
     files::check_outputs(&[
         ("--output", arguments.output.as_deref()),
+        ("--test", arguments.test.as_deref()),
         ("--json", arguments.json.as_deref()),
     ])?;
     let profile = super::run::profile(&arguments.profile)?;
@@ -29,16 +32,33 @@ where
     let shrunk = shrink::shrink::<R, M>(&plan, effort, |progress| show(&bar, progress));
     bar.finish_and_clear();
     let shrunk = shrunk.map_err(|error| BadUse(error.to_string()))?;
-    let text = shrunk.plan.to_json();
-    match &arguments.output {
-        Some(path) => files::write(path, &text)?,
-        None => print(&text)?,
+    let scenario = scenario(&arguments.what.to_string(), &shrunk);
+    match (&arguments.output, &arguments.json) {
+        (Some(path), _) => files::write(path, &scenario.write::<M>())?,
+        // Standard output is for the machine that reads it.
+        (None, Some(json)) if files::is_standard_output(json) => {}
+        (None, _) => print(&scenario.write::<M>())?,
+    }
+    if let Some(path) = &arguments.test {
+        let name = format!("{}_again", shrunk.violation.property.name().replace('-', "_"));
+        files::write(path, &scenario.as_test::<M>(&name))?;
     }
     if let Some(path) = &arguments.json {
         files::write(path, &summary(&shrunk)?)?;
     }
     super::say(&told(&shrunk));
     Ok(Outcome::Violated)
+}
+
+/// What is left of a run, as a scenario that fails as long as the bug is there.
+fn scenario(what: &str, shrunk: &Shrunk) -> Scenario {
+    let Violation { property, witness, .. } = &shrunk.violation;
+    let story = format!(
+        "What `shrink` left of {what}. It violated {}:\n{}.",
+        property.name(),
+        printable(witness)
+    );
+    Scenario::of(shrunk.plan.clone()).with_story(&story)
 }
 
 fn bar() -> ProgressBar {
@@ -52,7 +72,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 }
 
 fn sized(size: Size) -> String {
-    let Size { lines, delivered, nodes } = size;
+    let Size { lines, delivered, nodes, .. } = size;
     format!("{} lines, {} messages, {nodes} nodes", grouped(lines), grouped(delivered))
 }
 

@@ -11,8 +11,10 @@ use crate::verdict::Statistics;
 /// How large a plan and its run are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Size {
-    /// What differs from a benign world.
+    /// What differs from a benign world, and what is left to draws.
     pub lines: u64,
+    /// How often something was drawn that the plan leaves open: part of the lines.
+    pub drawn: u64,
     /// Messages that arrived until the violation.
     pub delivered: u64,
     /// Nodes.
@@ -32,11 +34,8 @@ pub(super) struct Score {
 const LINE: u64 = 10;
 
 pub(super) fn size(plan: &Plan, statistics: &Statistics) -> Size {
-    Size {
-        lines: lines(plan) + drawn(plan, statistics),
-        delivered: statistics.delivered,
-        nodes: plan.nodes,
-    }
+    let drawn = drawn(plan, statistics);
+    Size { lines: lines(plan) + drawn, drawn, delivered: statistics.delivered, nodes: plan.nodes }
 }
 
 pub(super) fn score(plan: &Plan, size: Size) -> Score {

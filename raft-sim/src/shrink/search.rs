@@ -19,6 +19,7 @@ use crate::campaign::{self, Guarded};
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::Raft;
+use crate::scenario::Scenario;
 use crate::violation::{Property, Violation};
 use crate::world::{self, Trace, TraceEvent};
 
@@ -285,7 +286,9 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
     pub(super) fn into_shrunk(self, before: Size, ended: Ended, elapsed: Duration) -> Shrunk {
         let smallest = self.aside.into_iter().chain([self.best]).min_by_key(|kept| kept.score);
         let Kept { plan, violation, size, .. } = smallest.expect("there is always one");
-        Shrunk { plan, violation, before, after: size, runs: self.runs, ended, elapsed }
+        let plan = Plan { profile: Plan::benign(0, 1).profile, ..plan };
+        let after = Size { lines: told::<M>(&plan, size), ..size };
+        Shrunk { plan, violation, before, after, runs: self.runs, ended, elapsed }
     }
 }
 
@@ -385,6 +388,13 @@ impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
         }
         Some((plan, guarded))
     }
+}
+
+/// How many lines a plan takes as a scenario, and what it leaves to draws.
+fn told<M: Machine>(plan: &Plan, size: Size) -> u64 {
+    let text = Scenario::of(plan.clone()).write::<M>();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.count() as u64 + size.drawn
 }
 
 fn fingerprint(plan: &Plan) -> u64 {
