@@ -30,7 +30,7 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
     search.cut();
     let drawn = search.plan().clone();
     search.enter("other draws");
-    search.attempt_best((0..DRAWS).map(|seed| sooner(&drawn, seed)).collect());
+    search.attempt_best((0..search.affordable(DRAWS)).map(|seed| sooner(&drawn, seed)).collect());
     descend(search);
     let (mut vain, mut seed) = (0, 0);
     while vain < VAIN && search.goes_on() {
@@ -61,12 +61,19 @@ fn sooner(plan: &Plan, seed: u64) -> Plan {
 /// draws, which other seeds make others, and when the run is short, with each fate said.
 fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     world::coarse(search);
-    settle(search);
+    settle(search, |_| ());
     explicit::fates(search);
-    settle(search);
+    settle(search, |search| {
+        fates::all(search);
+        time::round(search);
+    });
 }
 
-fn settle<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+/// Tries what may take much away until none of it does, and what makes the rest simpler in between.
+fn settle<R: Raft + 'static, M: Machine + 'static>(
+    search: &mut Search<'_, R, M>,
+    simplify: impl Fn(&mut Search<'_, R, M>),
+) {
     loop {
         let before = search.score();
         explicit::operations_and_faults(search);
@@ -74,9 +81,8 @@ fn settle<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>
         nodes::all(search);
         world::fine(search);
         time::shorten(search);
-        fates::all(search);
         faults::weaken(search);
-        time::round(search);
+        simplify(search);
         if search.is_found_at_end() {
             search.end_sooner();
         }

@@ -135,6 +135,15 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         self.judge.goes_on()
     }
 
+    /// So many runs, or fewer if they would take more than a twentieth of the time.
+    pub(super) fn affordable(&self, runs: u64) -> u64 {
+        let jobs = self.judge.effort.jobs.get() as u128;
+        let each = self.judge.began.elapsed().as_micros() / u128::from(self.runs.max(1));
+        let share = self.judge.effort.budget.as_micros() / 20;
+        let most = u64::try_from(share / (each * jobs / 2).max(1)).unwrap_or(runs);
+        runs.min(most).max(2)
+    }
+
     /// Says what is tried from now on.
     pub(super) fn enter(&mut self, trying: &'static str) {
         self.trying = trying;

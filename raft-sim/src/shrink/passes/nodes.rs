@@ -19,17 +19,18 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
     while id >= 1 && search.plan().nodes > 1 {
         let plan = without(search.plan(), NodeId(id.into()));
         let own = plan.seed;
-        let seeds = std::iter::once(own).chain(0..SEEDS_A_NODE);
+        let seeds = std::iter::once(own).chain(0..search.affordable(SEEDS_A_NODE));
         search.attempt_best(seeds.map(|seed| Plan { seed, ..plan.clone() }).collect());
         id = (id - 1).min(search.plan().nodes);
     }
     search.enter("other election timeouts");
+    let seeds = search.affordable(SEEDS);
     let bare = |seed: u64, plan: &Plan| Plan { seed, overrides: Vec::new(), ..plan.clone() };
     if !search.plan().overrides.is_empty() {
-        let plans = (0..SEEDS).map(|seed| bare(seed, search.plan())).collect();
+        let plans = (0..seeds).map(|seed| bare(seed, search.plan())).collect();
         search.attempt_best(plans);
     }
-    let plans = (0..SEEDS).map(|seed| Plan { seed, ..search.plan().clone() }).collect();
+    let plans = (0..seeds).map(|seed| Plan { seed, ..search.plan().clone() }).collect();
     search.attempt_best(plans);
 }
 

@@ -4,7 +4,7 @@ use raft_core::Ticks;
 
 use super::super::search::Search;
 use crate::machine::Machine;
-use crate::plan::{MachineMemory, Plan, PlanSettings, Rare, SnapshotProfile, Span};
+use crate::plan::{MachineMemory, Plan, PlanSettings, Rare, SnapshotProfile, Span, Workload};
 use crate::raft::Raft;
 
 /// Sets one setting to what it is in another set.
@@ -105,6 +105,9 @@ pub(super) fn fine<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<
     rarer_heartbeats(search);
 }
 
+/// So many seeds are tried with a tighter limit.
+const TIGHTER_SEEDS: u64 = 6;
+
 /// Limits that are met sooner: what takes long to come about may then take a few messages.
 fn tighter<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     const TIGHTER: [Change; 10] = [
@@ -122,7 +125,15 @@ fn tighter<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M
         },
     ];
     for change in TIGHTER {
-        changed(search, change);
+        let mut plan = search.plan().clone();
+        let benign = Plan::benign(plan.seed, plan.nodes);
+        change(&mut plan, &benign);
+        // What clients with sessions ask for cannot be said; it can if others do as well.
+        let bare = Plan { workload: Workload { sessions: 0, ..plan.workload }, ..plan.clone() };
+        let seeds = std::iter::once(plan.seed).chain(0..search.affordable(TIGHTER_SEEDS));
+        let plans = seeds.flat_map(|seed| [&bare, &plan].map(|plan| Plan { seed, ..plan.clone() }));
+        let plans = plans.collect();
+        search.attempt_best(plans);
     }
 }
 
