@@ -19,7 +19,9 @@ mod arguments;
 mod bench;
 mod check;
 mod files;
+mod html;
 mod replay;
+mod rerun;
 mod run;
 mod shrink;
 

@@ -40,6 +40,10 @@ pub mod timeline;
 pub mod recording;
 pub mod report;
 pub mod shrink;
+pub mod story;
+pub mod page;
+pub mod run_file;
+pub mod rerun;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

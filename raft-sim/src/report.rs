@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::campaign::{Failure, Group, Summary};
+use crate::plan::Profile;
 use crate::timeline::seconds;
 
 pub use json::json;
@@ -89,6 +90,15 @@ impl Context {
         )
     }
 
+    /// The command that makes the plan of a seed smaller.
+    fn shrink_line(&self, summary: &Summary, seed: u64) -> String {
+        let profile = match summary.profile {
+            Profile::Default => String::new(),
+            other => format!(" --profile {}", other.name()),
+        };
+        format!("{} shrink {seed}{profile}", self.invocation)
+    }
+
     /// The first failure of a group, and what there is to say about it: a line each.
     fn group_lines(&self, summary: &Summary, group: &Group) -> Vec<String> {
         let mut lines = Vec::new();
@@ -112,6 +122,7 @@ impl Context {
             lines.push(format!("  plan:   {}", path.display()));
         }
         lines.push(format!("  replay: {}", self.replay_line(summary, failure.seed)));
+        lines.push(format!("  make it smaller: {}", self.shrink_line(summary, failure.seed)));
         lines.iter().map(|line| printable(line)).collect()
     }
 }
@@ -207,7 +218,8 @@ mod tests {
         let replay =
             format!("raft-sim replay 1 --profile default --generator {generator} --seed-time 60s");
         let said = text(&summary, &context);
-        assert!(said.trim_end().ends_with(&format!("replay: {replay}")), "{said}");
+        assert!(said.contains(&format!("  replay: {replay}\n")), "{said}");
+        assert!(said.ends_with("  make it smaller: raft-sim shrink 1\n"), "{said}");
         let page = markdown(&summary, &context);
         let plain = "election-safety (at 1.500000 s, n1 and n3): n1 and n3 both lead T2 <at once>";
         for form in [&said, &page] {

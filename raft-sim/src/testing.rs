@@ -1,9 +1,10 @@
 //! A campaign inside a `#[test]`, for state machines of one's own.
 //!
 //! A failure ends the test with what was violated and the one line that runs exactly that seed again
-//! through the same test. Two variables of the environment steer it from outside:
+//! through the same test. Variables of the environment steer it from outside:
 //!
 //! * `RAFT_SIM_REPLAY=17` (or the file of a plan or a scenario) runs only that, and prints what happened;
+//!   `RAFT_SIM_HTML=FILE` with it writes the run as a page for a browser;
 //! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
 
 mod scenarios;
@@ -11,14 +12,17 @@ mod scenarios;
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::thread;
 
 use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
 use crate::machine::Machine;
+use crate::page::{self, Page};
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::report::printable;
+use crate::story::Narrator;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
 
@@ -64,6 +68,7 @@ pub struct Check {
 struct Wishes {
     seeds: Option<String>,
     replay: Option<String>,
+    html: Option<PathBuf>,
 }
 
 impl Wishes {
@@ -71,6 +76,7 @@ impl Wishes {
         Self {
             seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
             replay: std::env::var("RAFT_SIM_REPLAY").ok(),
+            html: std::env::var_os("RAFT_SIM_HTML").map(PathBuf::from),
         }
     }
 }
@@ -136,7 +142,7 @@ impl Check {
         wishes: &Wishes,
     ) -> Result<(), String> {
         if let Some(what) = &wishes.replay {
-            return self.replay::<R, M>(what);
+            return self.replay::<R, M>(what, wishes.html.as_deref());
         }
         let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
         if let Some(failure) = summary.failures.first() {
@@ -169,22 +175,36 @@ impl Check {
         Ok(campaign)
     }
 
-    /// Runs one seed or file, and prints what happened.
-    fn replay<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
+    /// Runs one seed or file, and prints what happened; also as a page, if a file is named for that.
+    fn replay<R: Raft + 'static, M: Machine + 'static>(
+        &self,
+        what: &str,
+        html: Option<&Path>,
+    ) -> Result<(), String> {
         let source: Result<Source, String> = what.parse();
         let plan = source
             .and_then(|source| source.plan::<M>(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
-        let guarded = campaign::replay::<R, M, _>(plan, recorder, SEED_LIMIT);
-        let mut timeline =
-            timeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let (narrator, story) = Narrator::<M>::new(&plan);
+        let guarded = campaign::replay::<R, M, _>(plan.clone(), (recorder, narrator), SEED_LIMIT);
+        let mut timeline = timeline.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let verdict = guarded.verdict;
         if let Some(violation) = &verdict.violation {
             timeline.conclude(violation);
+            story.conclude(violation);
         }
         println!("{}", timeline.render(&View { rows: Some(ROWS), ..View::default() }));
+        print!("{}", story.reasons());
         println!("digest {:016x}", verdict.digest);
+        if let Some(path) = html {
+            let again = self.replay_line(what);
+            let page = Page { story: &story, plan: &plan, verdict: &verdict, again: &again };
+            fs::write(path, page::write(&page))
+                .map_err(|error| format!("RAFT_SIM_HTML={}: {error}", path.display()))?;
+            println!("the page is in {}", path.display());
+        }
         match &verdict.violation {
             Some(violation) => Err(format!("{}\n{}", sentence(violation), self.again(what))),
             None => Ok(()),
@@ -298,10 +318,11 @@ mod tests {
         check.carry_out::<Node, Counter<MISTAKE>>(wishes)
     }
 
-    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None };
+    const NO_WISHES: Wishes = Wishes { seeds: None, replay: None, html: None };
 
     fn wishes(seeds: Option<&str>, replay: Option<&str>) -> Wishes {
-        Wishes { seeds: seeds.map(str::to_owned), replay: replay.map(str::to_owned) }
+        let [seeds, replay] = [seeds, replay].map(|wish| wish.map(str::to_owned));
+        Wishes { seeds, replay, html: None }
     }
 
     /// The seed in the line that a failure says to run.
@@ -316,9 +337,30 @@ mod tests {
         let message = outcome::<GROWS>(&NO_WISHES).expect_err("the machine is wrong");
         let (_, rest) = message.split_once("its plan is kept in ").expect("a file is named");
         let (file, _) = rest.split_once(',').expect("the sentence goes on");
-        assert!(std::path::Path::new(file).is_file(), "{file}");
+        assert!(Path::new(file).is_file(), "{file}");
         let again = outcome::<GROWS>(&wishes(None, Some(file))).expect_err("the same failure");
         assert_eq!(replayed(&again), file);
+    }
+
+    /// Goal: a failing run can be looked at as a page, which says how to run it again.
+    #[test]
+    fn a_failure_can_be_a_page() {
+        let message = outcome::<GROWS>(&NO_WISHES).expect_err("the machine is wrong");
+        let name = format!("raft-sim-page-{}.html", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let replay = replayed(&message);
+        let wishes = Wishes { html: Some(path.clone()), ..wishes(None, Some(replay)) };
+        outcome::<GROWS>(&wishes).expect_err("the same failure");
+        let page = fs::read_to_string(&path).expect("the page is written");
+        fs::remove_file(&path).expect("the page is ours");
+        assert!(page.contains("machine-invariant"), "it says what is violated");
+        assert!(
+            page.contains(&format!("RAFT_SIM_REPLAY={replay} ")),
+            "it says how to run it again"
+        );
+        let nowhere = Wishes { html: Some("no/such/folder/a.html".into()), ..wishes };
+        let message = outcome::<GROWS>(&nowhere).expect_err("there is no such folder");
+        assert!(message.contains("RAFT_SIM_HTML=no/such/folder/a.html"), "{message}");
     }
 
     /// Goal: a machine without mistakes passes.

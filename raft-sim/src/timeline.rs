@@ -5,6 +5,7 @@
 
 mod recorder;
 mod render;
+mod sentences;
 mod words;
 
 use raft_core::{Instant, LogIndex, NodeId, Role, Term};
@@ -13,8 +14,11 @@ use serde::Serialize;
 use crate::violation::Violation;
 
 pub use recorder::Recorder;
-pub(crate) use recorder::{changes, errand, message, protocol};
 pub use render::View;
+pub(crate) use sentences::{
+    Sentences, answer, changes, command_words, composed, errand, lost, message, protocol,
+    quiet_changes,
+};
 pub(crate) use words::{grouped, put, seconds};
 
 /// How the row that ends a failed run begins.

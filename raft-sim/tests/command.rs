@@ -169,6 +169,7 @@ fn unwritable_outputs_are_refused() {
     room.refused("run --seeds 1 --summary nowhere/summary.md", &["--summary", "nowhere"]);
     room.refused("run --seeds 1 --failures occupied", &["--failures", "occupied"]);
     room.refused("bench --json nowhere/bench.json", &["--json", "nowhere"]);
+    room.refused("replay 1 --html nowhere/run.html", &["--html", "nowhere"]);
 }
 
 /// Two outputs to one place would be neither: not to standard output, not to a file.
@@ -179,6 +180,25 @@ fn one_place_for_two_outputs_is_refused() {
     room.refused("run --seeds 1 --junit - --summary -", &["--junit", "--summary"]);
     room.refused("run --seeds 1 --json - --junit -", &["--json", "--junit"]);
     room.refused("run --seeds 1 --json a --junit a", &["--json", "--junit", "`a`"]);
+    room.refused("replay 1 --html a --record a", &["--html", "--record", "`a`"]);
+}
+
+/// A replay leaves a page that names the command that makes it again; on standard output there is nothing else. The life
+/// of one node has none.
+#[test]
+fn a_replay_can_be_a_page() {
+    let room = Room::new("page");
+    let output = room.run("replay 1 --profile calm --html run.html");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("run.html"), "it says where the page is");
+    assert!(text(&output.stdout).contains("clean: "), "the rows are printed all the same");
+    let page = fs::read_to_string(room.path.join("run.html")).expect("the page is there");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("replay 1 --profile calm --generator "), "it names the command");
+    let output = room.run("replay 1 --profile calm --html -");
+    assert_eq!(text(&output.stdout), page, "the page alone");
+    room.put("life.jsonl", &recording());
+    room.refused("replay life.jsonl --html life.html", &["--html", "life.jsonl"]);
 }
 
 /// Each report alone can go to standard output, which then holds nothing else, and no file is made.
@@ -279,7 +299,7 @@ fn a_replay_has_the_time_of_its_campaign() {
     for what in [arguments, "replay raft-sim-failures/default-5.json --seed-time 1ms"] {
         let replayed = room.run(&format!("{what} --format json"));
         assert_eq!(replayed.status.code(), Some(1), "{what}");
-        let replayed = json(&replayed.stdout);
+        let replayed = &json(&replayed.stdout)["verdict"];
         assert_eq!(replayed["violation"]["property"], "time-limit", "{what}");
         assert_eq!(replayed["violation"]["witness"], failure["violation"]["witness"], "{what}");
     }
@@ -348,14 +368,13 @@ fn the_built_in_load_has_oversize_entries() {
 #[test]
 fn digests_do_not_depend_on_threads() {
     let room = Room::new("digests");
-    let digest = |line: &str| {
-        let output = room.run(line);
-        json(&output.stdout)["digest"].as_str().expect("there is a digest").to_owned()
-    };
-    let one = digest("run --seeds 0..6 --jobs 1 --json -");
-    assert_eq!(one, digest("run --seeds 0..6 --jobs 2 --json -"));
-    let replayed = digest("replay 3 --format json");
-    assert_eq!(replayed, digest("replay 3 --format json"));
+    let document = |line: &str| json(&room.run(line).stdout);
+    let digest = |of: &serde_json::Value| of["digest"].as_str().expect("a digest").to_owned();
+    let one = digest(&document("run --seeds 0..6 --jobs 1 --json -"));
+    assert_eq!(one, digest(&document("run --seeds 0..6 --jobs 2 --json -")));
+    let replayed = document("replay 3 --format json");
+    assert_eq!(replayed, document("replay 3 --format json"));
+    assert!(text(&room.run("replay 3").stdout).contains(&digest(&replayed["verdict"])));
 }
 
 /// A replay of a seed and of its plan's file are the same run, told with a column for each node.
@@ -450,4 +469,45 @@ fn broken_recordings_are_refused() {
     room.refused("replay mixed.jsonl", &["line 2", "stop"]);
     room.put("start.jsonl", &first[..first.len() / 2]);
     room.refused("replay start.jsonl", &["line 1", "started"]);
+}
+
+/// A story is one document with the plan, the verdict and every event, and is cut where it is asked to be.
+#[test]
+fn a_replay_is_told_as_a_story() {
+    let room = Room::new("story");
+    let whole = json(&room.run("replay 1 --format json").stdout);
+    assert_eq!(whole["version"], raft_sim::story::STORY_VERSION);
+    let plan = raft_sim::plan::Plan::from_json(&whole["plan"].to_string());
+    assert_eq!(plan.map(|plan| plan.seed), Ok(1));
+    assert_eq!(whole["verdict"]["violation"], serde_json::Value::Null);
+    let events = whole["events"].as_array().expect("there are events");
+    assert!(events.len() > 100, "{}", events.len());
+    assert_eq!(events[0]["kind"], "started");
+    for (number, event) in events.iter().enumerate() {
+        assert!(event["text"].is_string() && event["at"].is_u64(), "{event}");
+        let because = event["because"].as_u64();
+        assert!(because.is_none_or(|because| because < number as u64), "{event}");
+    }
+    let part = json(&room.run("replay 1 --format json --until 300ms").stdout);
+    let part = part["events"].as_array().expect("there are events");
+    assert!(part.len() < events.len() && *part == events[..part.len()], "a part from the start");
+}
+
+/// The other formats are a line an event, for drawers and checkers outside.
+#[test]
+fn a_replay_is_told_to_other_programs() {
+    let room = Room::new("formats");
+    let drawn = text(&room.run("replay 1 --format shiviz").stdout);
+    assert!(drawn.starts_with("n1 {\"n1\":1} 0.000000 n1 starts"), "{drawn}");
+    assert!(drawn.lines().any(|line| line.starts_with("c0 {")), "{drawn}");
+    let history = text(&room.run("replay 1 --format history").stdout);
+    let mut ends = 0;
+    for line in history.lines() {
+        let line: raft_sim::story::Line = serde_json::from_str(line).expect("a line of a history");
+        ends += i64::from(line.step != raft_sim::story::Step::Invoke) * 2 - 1;
+    }
+    assert_eq!(ends, 0, "every operation begins and ends");
+    room.put("life.jsonl", &recording());
+    room.refused("replay life.jsonl --format shiviz", &["life.jsonl", "text and as JSON"]);
+    room.refused("replay life.jsonl --format history", &["life.jsonl", "text and as JSON"]);
 }

@@ -18,6 +18,9 @@ const FILE_BYTES: u64 = 1 << 30;
 /// How a recorded life begins.
 const RECORDING: &str = "{\"started\":";
 
+/// How a run on record begins.
+const RUN: &str = "{\"run\":";
+
 /// What a single run is named by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -34,6 +37,8 @@ pub(crate) enum Named {
     Plan(Box<Plan>),
     /// The text of a recorded life of a node.
     Recording(String),
+    /// The text of a run on record.
+    Run(String),
 }
 
 impl Source {
@@ -50,6 +55,7 @@ impl Source {
         match self.read::<M>(profile, generator)? {
             Named::Plan(plan) => Ok(*plan),
             Named::Recording(_) => Err(format!("the file `{self}` is a recording, not a plan")),
+            Named::Run(_) => Err(format!("the file `{self}` is a recorded run, not a plan")),
         }
     }
 
@@ -76,8 +82,11 @@ impl Source {
             Self::File(path) => {
                 let text = read(path);
                 let plan = text.and_then(|text| {
-                    if is_recording(&text) {
+                    if begins(&text, RECORDING) {
                         return Ok(Named::Recording(text));
+                    }
+                    if begins(&text, RUN) {
+                        return Ok(Named::Run(text));
                     }
                     let plan = if is_scenario(&text) {
                         let scenario = Scenario::read::<M>(&text);
@@ -115,10 +124,9 @@ impl fmt::Display for Source {
     }
 }
 
-/// Whether a text begins as the recorded life of a node does, complete or not.
-fn is_recording(text: &str) -> bool {
-    let beginning = text.chars().filter(|c| !c.is_whitespace()).take(RECORDING.len());
-    beginning.eq(RECORDING.chars())
+/// Whether a text begins like this, but for spaces.
+fn begins(text: &str, like: &str) -> bool {
+    text.chars().filter(|c| !c.is_whitespace()).take(like.len()).eq(like.chars())
 }
 
 /// The text of a file.

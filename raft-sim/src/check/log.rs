@@ -1,6 +1,6 @@
 //! What must hold of one node's state from step to step, and of its log.
 
-use raft_core::{Instant, LogIndex, LogPosition, Membership, Role};
+use raft_core::{Instant, LogIndex, LogPosition, Membership, NodeId, Role};
 
 use super::Checks;
 use super::limits::Intake;
@@ -235,9 +235,9 @@ impl<M: Machine> Checks<M> {
         }
         let id = watched.id;
         let witness = format!(
-            "{id} goes by voters {:?}, but the last membership in its log has {:?}",
-            in_force.voters(),
-            expected.voters()
+            "{id} goes by voters {}, but the last membership in its log has {}",
+            names(in_force.voters()),
+            names(expected.voters())
         );
         Err(Violation::new(Property::ConfigurationFollowsLog, at, &[id], witness))
     }
@@ -255,6 +255,14 @@ impl<M: Machine> Checks<M> {
         );
         Err(Violation::new(Property::DurableKnown, at, &[*id], witness))
     }
+}
+
+/// Nodes by their names.
+fn names(nodes: &[NodeId]) -> String {
+    if nodes.is_empty() {
+        return "nobody".to_owned();
+    }
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Up to where the remembered log and the log in memory agree. Terms tell: of two entries of the same term at

@@ -99,7 +99,7 @@ pub(crate) struct RunArguments {
 /// What `replay` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A seed, a file with a plan or a scenario, or a file with the recorded life of a node
+    /// A seed, or a file: a plan, a scenario, the recorded life of a node, or a recorded run
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for
@@ -123,9 +123,18 @@ pub(crate) struct ReplayArguments {
     /// Show every row, not only the last ones
     #[arg(long)]
     pub(crate) all: bool,
-    /// How many of the last rows to show
-    #[arg(long, value_name = "COUNT", default_value = "200", conflicts_with = "all")]
-    pub(crate) rows: NonZeroUsize,
+    /// How many of the last rows to show (default: 200; where something was violated, those that lead to it)
+    #[arg(long, value_name = "COUNT", conflicts_with = "all")]
+    pub(crate) rows: Option<NonZeroUsize>,
+    /// Write the whole run as a page for a browser; `-` is standard output, which then has nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Record the run in this file, which `replay FILE` then compares with, event by event
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Go on where a recorded run is left, with the recorded fates of messages, and say how much of it happens again
+    #[arg(long)]
+    pub(crate) guided: bool,
 }
 
 /// What `check` takes.
@@ -181,8 +190,12 @@ pub(crate) struct BenchArguments {
 pub(crate) enum Format {
     /// Rows for people
     Text,
-    /// One JSON document
+    /// One JSON document: the run as a story (docs/STORY.md), up to --until
     Json,
+    #[value(help = "Lines for ShiViz, each event with a vector clock")]
+    Shiviz,
+    /// What clients asked and were told, a JSON object a line, for outside checkers
+    History,
 }
 
 /// What came of reading the command line.

@@ -100,7 +100,7 @@ impl Gathered {
 
     fn network(&mut self, at: Instant, event: TraceEvent<'_>) {
         match event {
-            TraceEvent::Sent { message, facts, nth, arrives } => {
+            TraceEvent::Sent { message, facts, nth, arrives, .. } => {
                 self.sent(at, message, &facts, nth, arrives);
             }
             TraceEvent::Duplicated { message, arrives, .. } => {

@@ -20,8 +20,8 @@ pub(super) use world::SETTINGS;
 const SMALL: (u64, u64) = (8, 30);
 /// After so many searches from elsewhere that found nothing smaller the search is over.
 const VAIN: u32 = 12;
-/// So many other draws of the plan are run to find where to begin again.
-const DRAWS: u64 = 12;
+/// So many other draws of the plan are run to find where to begin.
+const DRAWS: u64 = 16;
 
 /// Tries everything until nothing helps any more, and then again from other draws of the same plan: what is smallest
 /// near one run may be larger than what is smallest near another.
@@ -29,6 +29,8 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
     search.enter("cut at the violation");
     search.cut();
     let drawn = search.plan().clone();
+    search.enter("other draws");
+    search.attempt_best((0..DRAWS).map(|seed| sooner(&drawn, seed)).collect());
     descend(search);
     let (mut vain, mut seed) = (0, 0);
     while vain < VAIN && search.goes_on() {
@@ -36,7 +38,7 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
             break;
         }
         search.enter("other draws");
-        let plans = (seed..seed + DRAWS).map(|seed| Plan { seed, ..drawn.clone() }).collect();
+        let plans = (seed..seed + DRAWS).map(|seed| sooner(&drawn, seed)).collect();
         seed += DRAWS;
         vain += 1;
         if search.begin_again(plans) {
@@ -49,15 +51,28 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
     if search.goes_on() { Ended::Smallest } else { Ended::TimeUp }
 }
 
-/// Tries everything, the coarse before the fine, until nothing helps any more.
+/// Another draw of a plan, which fails before it is healed if it fails at all.
+fn sooner(plan: &Plan, seed: u64) -> Plan {
+    let end = plan.ends_at.map_or(plan.heal_at, |end| end.min(plan.heal_at));
+    Plan { seed, static_cut: None, ends_at: Some(end), heal_at: end, ..plan.clone() }
+}
+
+/// Tries everything, the coarse before the fine, until nothing helps any more: first with the fates of messages left to
+/// draws, which other seeds make others, and when the run is short, with each fate said.
 fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     world::coarse(search);
-    explicit::all(search);
+    settle(search);
+    explicit::fates(search);
+    settle(search);
+}
+
+fn settle<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
     loop {
         let before = search.score();
+        explicit::operations_and_faults(search);
         items::all(search);
-        world::fine(search);
         nodes::all(search);
+        world::fine(search);
         time::shorten(search);
         fates::all(search);
         faults::weaken(search);

@@ -164,15 +164,7 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
     /// Tries plans, in the order in which they would be preferred, and keeps the first that is smaller and fails alike.
     /// Answers its place.
     pub(super) fn attempt_any(&mut self, plans: Vec<Plan>) -> Option<usize> {
-        let mut places = Vec::new();
-        let mut fresh = Vec::new();
-        for (place, plan) in plans.into_iter().enumerate() {
-            let plan = tidied(plan, &self.best.plan);
-            if plan != self.best.plan && !self.tried.contains(&fingerprint(&plan)) {
-                places.push(place);
-                fresh.push(plan);
-            }
-        }
+        let (places, fresh): (Vec<usize>, Vec<Plan>) = self.fresh(plans).into_iter().unzip();
         if fresh.is_empty() || !self.goes_on() {
             return None;
         }
@@ -183,6 +175,31 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         self.best = kept;
         self.report();
         Some(places[place])
+    }
+
+    /// Tries plans and keeps the smallest of those that fail alike, if it is smaller.
+    pub(super) fn attempt_best(&mut self, plans: Vec<Plan>) -> bool {
+        let fresh = self.fresh(plans);
+        let (judge, best) = (&self.judge, &self.best);
+        let plans: Vec<Plan> = fresh.into_iter().map(|(_, plan)| plan).collect();
+        let results = judge.each(&plans, |_, plan| Some(judge.smaller(plan, best)));
+        self.runs += results.iter().flatten().count() as u64;
+        let vain = plans.iter().zip(&results).filter(|(_, result)| matches!(result, Some(None)));
+        self.tried.extend(vain.map(|(plan, _)| fingerprint(plan)));
+        let smallest = results.into_iter().flatten().flatten().min_by_key(|kept| kept.score);
+        let Some(kept) = smallest else { return false };
+        self.best = kept;
+        self.report();
+        true
+    }
+
+    /// The plans that were not tried before, in order, with their places.
+    fn fresh(&self, plans: Vec<Plan>) -> Vec<(usize, Plan)> {
+        let tidy = plans.into_iter().map(|plan| tidied(plan, &self.best.plan)).enumerate();
+        let is_fresh = |(_, plan): &(usize, Plan)| {
+            *plan != self.best.plan && !self.tried.contains(&fingerprint(plan))
+        };
+        tidy.filter(is_fresh).collect()
     }
 
     /// Ends the run where it fails. What is found by looking at all of a run is found as early as possible.

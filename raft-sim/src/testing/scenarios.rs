@@ -60,7 +60,7 @@ impl Check {
     /// What `RAFT_SIM_REPLAY` names, if it is set, is run instead.
     fn replay_wish<R: Raft + 'static, M: Machine + 'static>(&self) -> Option<Result<(), String>> {
         let wishes = Wishes::of_the_environment();
-        wishes.replay.map(|what| self.replay::<R, M>(&what))
+        wishes.replay.map(|what| self.replay::<R, M>(&what, wishes.html.as_deref()))
     }
 
     fn folder<R: Raft, M: Machine>(&self, folder: &Path) -> Result<(), String> {

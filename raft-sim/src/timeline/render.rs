@@ -9,14 +9,17 @@ use raft_core::{Instant, NodeId, Role};
 
 use super::words::{grouped, put, seconds};
 use super::{NodeState, Row, Standing, Timeline};
+use crate::violation::Violation;
 
 /// Which rows to show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// Nothing later than this.
     pub until: Option<Instant>,
     /// Only what concerns this node.
     pub node: Option<NodeId>,
+    /// Only what concerns one of these, if any are named; every node keeps its column.
+    pub involved: Vec<NodeId>,
     /// Only so many of the last rows.
     pub rows: Option<usize>,
 }
@@ -24,10 +27,36 @@ pub struct View {
 /// The width of a node's column: `pre T12 1234/1240`.
 const COLUMN: usize = 17;
 
+/// How many rows before a violation tell what happened last: of the nodes that took part in it.
+const WINDOW: usize = 40;
+
 impl View {
+    /// The rows that lead to a violation: the last ones of the nodes involved.
+    pub fn around(violation: &Violation) -> Self {
+        let involved = violation.nodes.clone();
+        Self { rows: Some(WINDOW), involved, ..Self::default() }
+    }
+
     fn shows(&self, row: &Row) -> bool {
+        let concerns = |node: &NodeId| row.nodes.is_empty() || row.nodes.contains(node);
         self.until.is_none_or(|until| row.at <= until)
-            && self.node.is_none_or(|node| row.nodes.is_empty() || row.nodes.contains(&node))
+            && self.node.as_ref().is_none_or(concerns)
+            && (self.involved.is_empty() || self.involved.iter().any(concerns))
+    }
+
+    /// What is said of rows that are left out before the first one.
+    fn note(&self, left_out: usize) -> String {
+        let rows = grouped(left_out as u64);
+        if self.involved.is_empty() {
+            return format!(
+                "({rows} earlier rows are not shown: --all shows them, --until and --node choose others)\n"
+            );
+        }
+        let names: Vec<String> = self.involved.iter().map(ToString::to_string).collect();
+        let names = names.join(", ");
+        format!(
+            "(only rows of {names}, and not {rows} earlier ones of theirs: --all shows everything, --rows, --until and --node choose others)\n"
+        )
     }
 }
 
@@ -58,14 +87,8 @@ impl Timeline {
             .filter(|id| view.node.is_none_or(|node| node == *id))
             .collect();
         let mut text = legend();
-        if left_out > 0 {
-            put(
-                &mut text,
-                format_args!(
-                    "({} earlier rows are not shown: --all shows them, --until and --node choose others)\n",
-                    grouped(left_out as u64)
-                ),
-            );
+        if left_out > 0 || !view.involved.is_empty() {
+            text.push_str(&view.note(left_out));
         }
         text.push_str(&heading(&columns));
         let mut states: BTreeMap<NodeId, NodeState> = BTreeMap::new();
@@ -147,6 +170,7 @@ const fn mark(standing: Standing) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::violation::Property;
     use raft_core::{LogIndex, Term};
 
     fn row(at: u64, node: u64, text: &str, state: Option<NodeState>) -> Row {
@@ -192,6 +216,14 @@ mod tests {
         assert_eq!(sample().viewed(&until).rows.len(), 3);
         let node = View { node: Some(NodeId(2)), ..View::default() };
         assert_eq!(sample().viewed(&node).rows.len(), 2);
+        let violation = Violation::new(Property::Liveness, Instant(1_000_000), &[NodeId(1)], "");
+        let around = View::around(&violation);
+        assert_eq!(sample().viewed(&around).rows.len(), 3);
+        let text = sample().render(&around);
+        assert!(
+            text.contains("(only rows of n1, and not 0 earlier") && text.contains("n2\n"),
+            "{text}"
+        );
         let last = View { rows: Some(1), ..View::default() };
         let text = sample().render(&last);
         assert!(text.contains("4 earlier rows"), "{text}");

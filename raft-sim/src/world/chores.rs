@@ -41,8 +41,9 @@ enum What<R: Raft> {
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// A node asks its driver for something.
     pub(super) fn begin_chore(&mut self, node: usize, chore: R::Chore) {
-        self.tell(TraceEvent::Tasked { node: self.id(node), task: R::task(&chore) });
-        self.begin(node, What::Asked(chore));
+        let stamp = self.hosts[node].number(Series::Chore);
+        self.tell(TraceEvent::Tasked { node: self.id(node), stamp, task: R::task(&chore) });
+        self.begin(node, stamp, What::Asked(chore));
     }
 
     /// Takes a snapshot of the machine when enough has been applied since the last.
@@ -57,12 +58,12 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let take = host.raft.as_ref().and_then(|raft| raft.take_snapshot(host.applied));
         if let Some(take) = take {
             let bytes = host.machine.snapshot();
-            self.begin(node, What::Taking { take, bytes });
+            let stamp = self.hosts[node].number(Series::Chore);
+            self.begin(node, stamp, What::Taking { take, bytes });
         }
     }
 
-    fn begin(&mut self, node: usize, what: What<R>) {
-        let stamp = self.hosts[node].number(Series::Chore);
+    fn begin(&mut self, node: usize, stamp: u32, what: What<R>) {
         let takes =
             self.softened(self.plan.snapshots.latency).draw(&mut self.chore_draw(node, stamp));
         self.hosts[node].chores.push(Chore { stamp, what });
@@ -97,7 +98,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             }
             What::Asked(chore) => {
                 let answer = self.carry_out_chore(node, stamp, R::task(&chore))?;
-                self.tell(TraceEvent::TaskDone { node: self.id(node), answer: &answer });
+                self.tell(TraceEvent::TaskDone { node: self.id(node), stamp, answer: &answer });
                 if let Some(strike) = self.faults.strike(node, CrashPoint::Chore) {
                     return self.strike_down(node, strike);
                 }

@@ -277,6 +277,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     }
 
     fn propose(&mut self, node: usize, op: OpId, wanted: Wanted) -> Checked {
+        self.tell(TraceEvent::Asked { op, node: self.id(node) });
         self.checks.proposed(Instant(self.now), self.id(node))?;
         let id = RequestId(op.0);
         let request = if let Purpose::Read { .. } = wanted.purpose {

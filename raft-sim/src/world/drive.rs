@@ -232,19 +232,21 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         self.statistics.sent += 1;
         let number = self.statistics.sent;
         let Some(to) = self.place(facts.to) else {
-            self.tell(TraceEvent::Sent { message: number, facts, nth: 0, arrives: Instant::NEVER });
+            let (fate, arrives) = (None, Instant::NEVER);
+            self.tell(TraceEvent::Sent { message: number, facts, nth: 0, fate, arrives });
             self.lose(number, facts, Loss::Fate);
             return Ok(());
         };
         // The fate is drawn in any case, so that a cut changes no other message's.
-        let (nth, carriage) = self.network.carry(&facts, node, to, leaves);
+        let (nth, fate, carriage) = self.network.carry(&facts, node, to, leaves);
         let is_cut = self.network.is_cut(node, to);
         let arrives = match carriage {
             _ if is_cut => Instant::NEVER,
             Carriage::Lost => Instant::NEVER,
             Carriage::Once(at) | Carriage::Twice(at, _) | Carriage::Malformed(at, _) => Instant(at),
         };
-        self.tell(TraceEvent::Sent { message: number, facts, nth, arrives });
+        let fate = Some(fate);
+        self.tell(TraceEvent::Sent { message: number, facts, nth, fate, arrives });
         if is_cut {
             self.lose(number, facts, Loss::Cut);
             return Ok(());

@@ -110,6 +110,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// Hands a batch to the machine.
     pub(super) fn hand_to_machine(&mut self, node: usize, work: Work<R>) {
+        self.tell(TraceEvent::Handed { node: self.id(node) });
         let stamp = self.hosts[node].number(Series::Batch);
         let latency =
             self.softened(self.plan.apply.latency).draw(&mut self.apply_draw(node, stamp));

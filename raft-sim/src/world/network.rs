@@ -212,17 +212,17 @@ impl Network {
     }
 
     /// Decides when a message that leaves at `leaves` arrives, as times; and says how many of its kind went before it on
-    /// the link in the term.
+    /// the link in the term, and what its fate is on its own.
     pub(super) fn carry(
         &mut self,
         facts: &Facts,
         from: usize,
         to: usize,
         leaves: u64,
-    ) -> (u64, Carriage) {
+    ) -> (u64, Fate, Carriage) {
         let link = link(from, to);
         let (nth, fate) = self.fates.next(facts, link, self.weather);
-        (nth, self.carriage(facts, link, leaves, fate))
+        (nth, fate, self.carriage(facts, link, leaves, fate))
     }
 
     fn carriage(&mut self, facts: &Facts, link: usize, leaves: u64, fate: Fate) -> Carriage {

@@ -10,7 +10,7 @@ use raft_core::{
 };
 
 use crate::history::OpId;
-use crate::plan::{Asks, CrashPoint, Fault};
+use crate::plan::{Asks, CrashPoint, Fate, Fault};
 use crate::raft::{Answer, Facts, Task, View};
 use crate::violation::Violation;
 
@@ -46,6 +46,16 @@ impl<'a> Onlooker<'a> {
 impl Trace for Onlooker<'_> {
     fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
         (self.0)(at, event);
+    }
+}
+
+/// Tells two onlookers.
+impl<A: Trace, B: Trace> Trace for (A, B) {
+    const ENABLED: bool = A::ENABLED || B::ENABLED;
+
+    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
+        self.0.record(at, event);
+        self.1.record(at, event);
     }
 }
 
@@ -122,6 +132,9 @@ pub enum TraceEvent<'a> {
         facts: Facts,
         /// How many of its kind went before it on its link in its term.
         nth: u64,
+        /// What the network does with it, cuts and filters apart: as drawn, or as the plan lists it. None for a
+        /// message to nobody.
+        fate: Option<Fate>,
         /// When it will arrive, if nothing intervenes; [`Instant::NEVER`] if the network drops it.
         arrives: Instant,
     },
@@ -179,6 +192,11 @@ pub enum TraceEvent<'a> {
     },
     /// The node learnt that its write is durable.
     Receipt {
+        /// The node.
+        node: NodeId,
+    },
+    /// Committed entries, or a snapshot to restore, were handed to the machine.
+    Handed {
         /// The node.
         node: NodeId,
     },
@@ -269,6 +287,13 @@ pub enum TraceEvent<'a> {
         /// What it asks for.
         command: &'a Bytes,
     },
+    /// What a client asks for reaches the node, which takes it next: at once, or when it is no longer suspended.
+    Asked {
+        /// The operation.
+        op: OpId,
+        /// The node.
+        node: NodeId,
+    },
     /// A client was answered.
     Answered {
         /// The operation.
@@ -319,6 +344,8 @@ pub enum TraceEvent<'a> {
     Tasked {
         /// The node.
         node: NodeId,
+        /// Names the task among the node's.
+        stamp: u32,
         /// What.
         task: Task<'a>,
     },
@@ -326,6 +353,8 @@ pub enum TraceEvent<'a> {
     TaskDone {
         /// The node.
         node: NodeId,
+        /// The task.
+        stamp: u32,
         /// What came of it.
         answer: &'a Answer,
     },

@@ -10,13 +10,23 @@ use crate::machine::Machine;
 use crate::plan::{DiskProfile, Fault, Override, Plan, Rare, Span, Target, TimedFault};
 use crate::raft::Raft;
 
-/// Says what was drawn.
-pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+/// Says whom faults struck, and what clients asked for.
+pub(super) fn operations_and_faults<R: Raft + 'static, M: Machine + 'static>(
+    search: &mut Search<'_, R, M>,
+) {
     search.enter("what was drawn is said");
     let gathered = search.gather();
-    for step in [with_faults, with_operations, with_fates] {
+    // Asking operations one by one may take more lines than letting clients choose, but they can go one by one.
+    for step in [with_faults, with_operations] {
         search.adopt(step(search.plan(), &gathered));
     }
+}
+
+/// Says what became of each message, and how long each write took.
+pub(super) fn fates<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+    search.enter("what was drawn is said");
+    let gathered = search.gather();
+    search.adopt(with_fates(search.plan(), &gathered));
     disks(search, &gathered);
     lanes(search);
 }

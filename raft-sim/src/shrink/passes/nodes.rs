@@ -20,17 +20,17 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
         let plan = without(search.plan(), NodeId(id.into()));
         let own = plan.seed;
         let seeds = std::iter::once(own).chain(0..SEEDS_A_NODE);
-        search.attempt_any(seeds.map(|seed| Plan { seed, ..plan.clone() }).collect());
+        search.attempt_best(seeds.map(|seed| Plan { seed, ..plan.clone() }).collect());
         id = (id - 1).min(search.plan().nodes);
     }
     search.enter("other election timeouts");
     let bare = |seed: u64, plan: &Plan| Plan { seed, overrides: Vec::new(), ..plan.clone() };
     if !search.plan().overrides.is_empty() {
         let plans = (0..SEEDS).map(|seed| bare(seed, search.plan())).collect();
-        search.attempt_any(plans);
+        search.attempt_best(plans);
     }
     let plans = (0..SEEDS).map(|seed| Plan { seed, ..search.plan().clone() }).collect();
-    search.attempt_any(plans);
+    search.attempt_best(plans);
 }
 
 /// The plan without a node; those after it are renamed.

@@ -54,7 +54,8 @@ fn moments(plan: &Plan, fails_at: Instant) -> Vec<u64> {
     let faults = plan.faults.iter().map(|timed| timed.at.0);
     let actions = plan.actions.iter().map(|timed| timed.at.0);
     let operations = plan.operations.iter().map(|timed| timed.at.0);
-    let listed = faults.chain(actions).chain(operations);
+    let heals = (plan.heal_at < fails_at).then_some(plan.heal_at.0);
+    let listed = faults.chain(actions).chain(operations).chain(heals);
     let all: BTreeSet<u64> = listed.chain([0, fails_at.0]).filter(|at| *at <= fails_at.0).collect();
     all.into_iter().collect()
 }

@@ -89,6 +89,7 @@ pub(super) fn fine<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<
             }
         });
     }
+    tighter(search);
     snapshots(search);
     lanes(search);
     for node in 0..search.plan().clocks.len() {
@@ -102,6 +103,27 @@ pub(super) fn fine<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<
     changed(search, |plan, _| plan.network.duplicate_per_million = 0);
     clients(search);
     rarer_heartbeats(search);
+}
+
+/// Limits that are met sooner: what takes long to come about may then take a few messages.
+fn tighter<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+    const TIGHTER: [Change; 10] = [
+        |plan, _| plan.settings.max_chunk_bytes = 16,
+        |plan, _| plan.settings.max_chunk_bytes = 256,
+        |plan, _| plan.settings.max_batch_entries = 1,
+        |plan, _| plan.settings.max_inflight_messages = 1,
+        |plan, _| plan.settings.max_cached_bytes = 1,
+        |plan, _| plan.settings.retained_entries = 0,
+        |plan, _| plan.settings.max_pending_requests = 2,
+        |plan, _| plan.snapshots.every = plan.snapshots.every.min(2),
+        |plan, _| plan.snapshots.every = plan.snapshots.every.min(4),
+        |plan, _| {
+            plan.settings.max_uncommitted_bytes = plan.settings.max_uncommitted_bytes.min(512)
+        },
+    ];
+    for change in TIGHTER {
+        changed(search, change);
+    }
 }
 
 fn snapshots<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
