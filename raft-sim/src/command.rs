@@ -9,8 +9,9 @@
 //! }
 //! ```
 //!
-//! Exit status: 0 when everything held; 1 when something was violated or too little was tested; 2 for bad
-//! use, which is told in one line on standard error before anything is run or written.
+//! Exit status: 0 when everything held; 1 when something was violated, a run was not what its scenario says, or too
+//! little was tested; 2 for bad use, which is told in one line on standard error before anything is run or written. Only
+//! `check` tells it afterwards: a file that is no scenario keeps no other from being checked.
 //!
 //! Invariant: whatever a name, a file or a machine contains, a message on standard error is one line that
 //! does nothing to a terminal but print.

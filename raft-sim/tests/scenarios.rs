@@ -102,7 +102,7 @@ fn what_is_no_scenario_is_bad_use() {
 #[test]
 fn scenarios_are_replayed() {
     let room = Room::new("replay");
-    let (status, told, wrong) = room.told("replay good.scenario");
+    let (status, told, wrong) = room.told("replay good.scenario --all");
     assert_eq!(status, 0, "{wrong}");
     assert!(told.contains("the operator tells n1 to stand for election"), "{told}");
     let (status, _, wrong) = room.told("replay bad.scenario");

@@ -26,7 +26,7 @@ how large commands are is up to the state machine.";
 /// Without arguments: a campaign of 2,000 seeds, and what it covered.
 ///
 /// Exit status: 0 when everything held, 1 when something was violated (the last lines say what, and how
-/// to replay it) or too little was proved, 2 when the command was used wrongly.
+/// to replay it), a run was not what its scenario says, or too little was proved, 2 when the command was used wrongly.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = PROOF)]
 pub(crate) struct Arguments {
