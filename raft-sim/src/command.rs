@@ -17,10 +17,12 @@
 
 mod arguments;
 mod bench;
+mod check;
 mod files;
 mod replay;
 mod rerun;
 mod run;
+mod shrink;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
     let outcome = match action {
         Action::Run(arguments) => run::run::<R, M>(&arguments),
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
+        Action::Check(arguments) => check::check::<R, M>(&arguments),
+        Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

@@ -28,7 +28,7 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
-    let named = arguments.what.read(profile, arguments.generator).map_err(BadUse)?;
+    let named = arguments.what.read::<M>(profile, arguments.generator).map_err(BadUse)?;
     rerun::check_use(&named, arguments)?;
     let plan = match named {
         Named::Plan(plan) => *plan,

@@ -43,6 +43,22 @@ impl<A: Trace, B: Trace> Trace for (A, B) {
     }
 }
 
+/// Tells somebody whose type does not matter, so that the world is compiled once for all who look on.
+pub struct Onlooker<'a>(&'a mut dyn FnMut(Instant, TraceEvent<'_>));
+
+impl<'a> Onlooker<'a> {
+    /// Whatever happens is told to `told`.
+    pub fn new(told: &'a mut dyn FnMut(Instant, TraceEvent<'_>)) -> Self {
+        Self(told)
+    }
+}
+
+impl Trace for Onlooker<'_> {
+    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
+        (self.0)(at, event);
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
 pub enum TraceEvent<'a> {
