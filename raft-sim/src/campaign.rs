@@ -8,6 +8,7 @@
 mod panics;
 mod pool;
 mod run;
+mod scenario;
 mod seeds;
 mod source;
 mod summary;
@@ -30,6 +31,9 @@ pub use summary::{
 };
 
 pub(crate) use panics::catch;
+#[cfg(feature = "command")]
+pub(crate) use scenario::Complaint;
+pub(crate) use scenario::{check_file, scenario_files};
 #[cfg(feature = "command")]
 pub(crate) use source::Named;
 pub(crate) use source::Source;

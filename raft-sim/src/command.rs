@@ -17,11 +17,13 @@
 
 mod arguments;
 mod bench;
+mod check;
 mod files;
 mod html;
 mod replay;
 mod rerun;
 mod run;
+mod shrink;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -65,6 +67,8 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
     let outcome = match action {
         Action::Run(arguments) => run::run::<R, M>(&arguments),
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
+        Action::Check(arguments) => check::check::<R, M>(&arguments),
+        Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

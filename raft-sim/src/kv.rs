@@ -19,6 +19,8 @@ use crate::machine::Machine;
 pub const KEYS: u8 = 8;
 /// An append that would make a value longer than this is refused.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+/// What an empty value is called.
+const NOTHING: &str = "nothing";
 
 /// The store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,6 +130,40 @@ impl Command {
             5 => Ok(Self::Delete { key }),
             tag => Err(CommandError::UnknownKind { tag }),
         }
+    }
+
+    /// Reads a command in the words that [`Machine::describe`] has for it: `get k3`, `put k3 = red`,
+    /// `append k3 += red`, `cas k3: red => blue`, `delete k3`. An absent key has the value `nothing` in a `cas`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (verb, rest) = text.trim().split_once(' ')?;
+        let key = |word: &str| {
+            let digit = word.trim().strip_prefix('k').filter(|digit| digit.len() == 1)?;
+            digit.parse().ok().filter(|key| *key < KEYS)
+        };
+        let value = |word: &str| {
+            let word = word.trim();
+            (!word.is_empty()).then(|| Bytes::copy_from_slice(word.as_bytes()))
+        };
+        Some(match verb {
+            "get" => Self::Get { key: key(rest)? },
+            "delete" => Self::Delete { key: key(rest)? },
+            "put" => {
+                let (name, new) = rest.split_once(" = ")?;
+                Self::Put { key: key(name)?, value: value(new)? }
+            }
+            "append" => {
+                let (name, addition) = rest.split_once(" += ")?;
+                Self::Append { key: key(name)?, value: value(addition)? }
+            }
+            "cas" => {
+                let (name, values) = rest.split_once(':')?;
+                let (old, new) = values.split_once(" => ")?;
+                let old = value(old)?;
+                let expected = if old == NOTHING { Bytes::new() } else { old };
+                Self::CompareAndSet { key: key(name)?, expected, value: value(new)? }
+            }
+            _ => return None,
+        })
     }
 
     /// Writes the command: its kind, its key, and what the kind needs. An expected value longer than 65,535
@@ -281,6 +317,16 @@ impl Machine for Kv {
         Some(command.get(1).map_or(u64::MAX, |key| u64::from(*key)))
     }
 
+    fn parse_command(text: &str) -> Option<Bytes> {
+        Command::parse(text).map(|command| command.encode())
+    }
+
+    fn command_text(command: &Bytes) -> Option<String> {
+        let text = Self::describe(command, None);
+        // What people read may be cut short.
+        (Self::parse_command(&text).as_ref() == Some(command)).then_some(text)
+    }
+
     fn describe(command: &Bytes, output: Option<&Bytes>) -> String {
         let (asked, told) = match Command::decode(command) {
             Ok(Command::Get { key }) => (format!("get k{key}"), output.map(readable)),
@@ -334,7 +380,7 @@ fn unique(draw: &mut Draw, length: u64) -> Bytes {
 /// Short text as it is, anything else as its first bytes and its length.
 fn readable(bytes: &Bytes) -> String {
     if bytes.is_empty() {
-        return "nothing".to_owned();
+        return NOTHING.to_owned();
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if text.chars().all(|c| c.is_ascii_graphic() || c == ' ') => text.to_owned(),
@@ -431,6 +477,26 @@ mod tests {
         assert_eq!(ask(Command::Put { key: 3, value: text("blue") }), "ok");
         assert_eq!(ask(Command::Delete { key: 3 }), "deleted");
         assert_eq!(ask(Command::Delete { key: 3 }), "absent");
+    }
+
+    /// Goal: a command has words if they say all of it, and then they are read as that command.
+    #[test]
+    fn words_are_the_command_or_there_are_none() {
+        let texts =
+            ["get k3", "put k0 = red", "append k7 += a b", "cas k1: nothing => x", "delete k2"];
+        for text in texts {
+            let bytes = Kv::parse_command(text).expect("it is a command");
+            assert_eq!(Kv::command_text(&bytes).as_deref(), Some(text));
+        }
+        for text in
+            ["", "get", "get k8", "get k+1", "put k1 =", "put k1 red", "cas k1: a", "take k1"]
+        {
+            assert_eq!(Kv::parse_command(text), None, "{text}");
+        }
+        let odd = Command::CompareAndSet { key: 1, expected: "nothing".into(), value: "x".into() };
+        assert_eq!(Kv::command_text(&odd.encode()), None);
+        let told = commands(3).take(500).filter_map(|bytes| Kv::command_text(&bytes)).count();
+        assert!((200..400).contains(&told), "{told} of 500 have words");
     }
 
     proptest! {

@@ -19,6 +19,7 @@
 // In the order of dependence: nobody imports from below.
 pub mod draw;
 mod hash;
+mod units;
 pub mod machine;
 pub mod raft;
 pub mod violation;
@@ -28,6 +29,7 @@ pub mod linearizability;
 pub mod kv;
 pub mod served;
 pub mod plan;
+pub mod scenario;
 mod fate;
 pub mod check;
 pub mod verdict;
@@ -41,10 +43,11 @@ pub mod story;
 pub mod page;
 pub mod run_file;
 pub mod rerun;
+pub mod shrink;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;
 
 pub use draw::Draw;
 pub use machine::{Machine, Positions};
-pub use testing::{Check, check};
+pub use testing::{Check, check, scenario_text, scenarios};

@@ -64,6 +64,18 @@ pub trait Machine: Default + Clone {
         None
     }
 
+    /// The command that a text stands for; `None` if it stands for none. It is asked for the commands of a
+    /// [scenario](crate::scenario), whose lines have them in words where the machine has words for them.
+    fn parse_command(_text: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// A command as [`Machine::parse_command`] reads it; `None` for one that has no words, which is then written as
+    /// bytes.
+    fn command_text(_command: &Bytes) -> Option<String> {
+        None
+    }
+
     /// A command, and its output if there is one yet, for people: `put k3 = 17`.
     fn describe(command: &Bytes, output: Option<&Bytes>) -> String {
         match output {

@@ -3,9 +3,11 @@
 //! A failure ends the test with what was violated and the one line that runs exactly that seed again
 //! through the same test. Variables of the environment steer it from outside:
 //!
-//! * `RAFT_SIM_REPLAY=17` (or a plan file) runs only that, and prints what happened;
+//! * `RAFT_SIM_REPLAY=17` (or the file of a plan or a scenario) runs only that, and prints what happened;
 //!   `RAFT_SIM_HTML=FILE` with it writes the run as a page for a browser;
 //! * `RAFT_SIM_SEEDS=5000` (or `100..200`, or `fresh:1000`) replaces the seeds.
+
+mod scenarios;
 
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -23,6 +25,8 @@ use crate::report::printable;
 use crate::story::Narrator;
 use crate::timeline::{Recorder, View};
 use crate::violation::Violation;
+
+pub use scenarios::{scenario_text, scenarios};
 
 /// The seeds of a test that names none: a second or two.
 const SEEDS: Range<u64> = 0..200;
@@ -65,6 +69,16 @@ struct Wishes {
     seeds: Option<String>,
     replay: Option<String>,
     html: Option<PathBuf>,
+}
+
+impl Wishes {
+    fn of_the_environment() -> Self {
+        Self {
+            seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
+            replay: std::env::var("RAFT_SIM_REPLAY").ok(),
+            html: std::env::var_os("RAFT_SIM_HTML").map(PathBuf::from),
+        }
+    }
 }
 
 impl Default for Check {
@@ -117,11 +131,7 @@ impl Check {
     /// # Panics
     /// When something is violated. The message says what, and how to replay it.
     pub fn run_on<R: Raft + 'static, M: Machine + 'static>(self) {
-        let wishes = Wishes {
-            seeds: std::env::var("RAFT_SIM_SEEDS").ok(),
-            replay: std::env::var("RAFT_SIM_REPLAY").ok(),
-            html: std::env::var_os("RAFT_SIM_HTML").map(PathBuf::from),
-        };
+        let wishes = Wishes::of_the_environment();
         if let Err(message) = self.carry_out::<R, M>(&wishes) {
             panic!("{message}");
         }
@@ -165,7 +175,7 @@ impl Check {
         Ok(campaign)
     }
 
-    /// Runs one seed or plan file, and prints what happened; also as a page, if a file is named for that.
+    /// Runs one seed or file, and prints what happened; also as a page, if a file is named for that.
     fn replay<R: Raft + 'static, M: Machine + 'static>(
         &self,
         what: &str,
@@ -173,7 +183,7 @@ impl Check {
     ) -> Result<(), String> {
         let source: Result<Source, String> = what.parse();
         let plan = source
-            .and_then(|source| source.plan(self.profile, None))
+            .and_then(|source| source.plan::<M>(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
         let (narrator, story) = Narrator::<M>::new(&plan);

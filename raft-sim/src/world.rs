@@ -16,6 +16,7 @@ mod drive;
 mod faults;
 mod host;
 mod lanes;
+mod look;
 mod losses;
 mod network;
 mod operator;
@@ -49,7 +50,8 @@ use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
-pub use trace::{LogEntry, Loss, NoTrace, Phase, Started, Trace, TraceEvent};
+pub(crate) use disk::parts;
+pub use trace::{LogEntry, Loss, NoTrace, Onlooker, Phase, Started, Trace, TraceEvent};
 
 /// What a moment leads to: the run goes on, or something was violated.
 type Checked = Result<(), Violation>;
@@ -148,6 +150,17 @@ pub fn run_traced<R: Raft, M: Machine, T: Trace>(plan: &Plan, trace: &mut T) -> 
     run_with::<R, M, T>(plan, trace, CheckLevel::Full)
 }
 
+/// Runs a plan with all checks and tells `told` what happens.
+///
+/// # Panics
+/// When the Raft or the machine under test does: the caller decides what to make of it.
+pub fn run_told<R: Raft, M: Machine>(
+    plan: &Plan,
+    told: &mut dyn FnMut(Instant, TraceEvent<'_>),
+) -> Verdict {
+    run_traced::<R, M, _>(plan, &mut Onlooker::new(told))
+}
+
 /// Runs a plan with as many checks as wanted and tells `trace` what happens.
 ///
 /// # Panics
@@ -243,27 +256,35 @@ impl<'a, R: Raft, M: Machine, T: Trace> World<'a, R, M, T> {
     /// Lets the next `events` events happen, unless the run ends before.
     pub fn advance(&mut self, events: u64) -> RunState {
         for _ in 0..events {
-            if self.stage == Stage::Over {
+            if self.advance_once() == RunState::Ended {
                 return RunState::Ended;
-            }
-            let Some((at, event)) = self.queue.pop() else {
-                return self.end(Ok(()));
-            };
-            debug_assert!(at >= self.now, "time does not go back");
-            self.now = at;
-            self.statistics.events += 1;
-            let mut result = self.happen(event);
-            if self.stage == Stage::Over {
-                return RunState::Ended;
-            }
-            if result.is_ok() && self.statistics.events >= self.plan.limits.events {
-                result = Err(self.over_budget());
-            }
-            if result.is_err() {
-                return self.end(result);
             }
         }
+        self.state()
+    }
+
+    fn state(&self) -> RunState {
         if self.stage == Stage::Over { RunState::Ended } else { RunState::Running }
+    }
+
+    fn advance_once(&mut self) -> RunState {
+        if self.stage == Stage::Over {
+            return RunState::Ended;
+        }
+        let Some((at, event)) = self.queue.pop() else {
+            return self.end(Ok(()));
+        };
+        debug_assert!(at >= self.now, "time does not go back");
+        self.now = at;
+        self.statistics.events += 1;
+        let mut result = self.happen(event);
+        if self.stage == Stage::Over {
+            return RunState::Ended;
+        }
+        if result.is_ok() && self.statistics.events >= self.plan.limits.events {
+            result = Err(self.over_budget());
+        }
+        if result.is_err() { self.end(result) } else { RunState::Running }
     }
 
     /// What became of the run so far.

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::panics::{self, Panicked};
 use super::pool::Finished;
-use crate::check::CheckLevel;
 use crate::coverage::Coverage;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
@@ -72,9 +71,10 @@ pub fn run_guarded<R: Raft, M: Machine>(plan: &Plan) -> Guarded {
         Ok(verdict) => judged_by_world(verdict),
         Err(panicked) => {
             // The same run once more, to learn when it happened.
-            let mut last = LastSeen::default();
-            drop(panics::catch(|| world::run_with::<R, M, _>(plan, &mut last, CheckLevel::Full)));
-            panic_verdict(plan.seed, &panicked, last.at)
+            let mut last = None;
+            let mut told = |at, _: TraceEvent<'_>| last = Some(at);
+            drop(panics::catch(|| world::run_told::<R, M>(plan, &mut told)));
+            panic_verdict(plan.seed, &panicked, last)
         }
     }
 }
@@ -106,11 +106,15 @@ where
     }
 }
 
-fn watched<R: Raft, M: Machine, T: Trace>(plan: &Plan, trace: T) -> Guarded {
-    let mut watched = Watched { inner: trace, last: LastSeen::default() };
-    match panics::catch(|| world::run_with::<R, M, _>(plan, &mut watched, CheckLevel::Full)) {
+fn watched<R: Raft, M: Machine, T: Trace>(plan: &Plan, mut trace: T) -> Guarded {
+    let mut last = None;
+    let mut told = |at, event: TraceEvent<'_>| {
+        last = Some(at);
+        trace.record(at, event);
+    };
+    match panics::catch(|| world::run_told::<R, M>(plan, &mut told)) {
         Ok(verdict) => judged_by_world(verdict),
-        Err(panicked) => panic_verdict(plan.seed, &panicked, watched.last.at),
+        Err(panicked) => panic_verdict(plan.seed, &panicked, last),
     }
 }
 
@@ -177,33 +181,6 @@ fn without_numbers(text: &str) -> String {
         }
     }
     plain
-}
-
-/// Remembers when the last thing happened.
-#[derive(Default)]
-struct LastSeen {
-    at: Option<Instant>,
-}
-
-impl Trace for LastSeen {
-    fn record(&mut self, at: Instant, _event: TraceEvent<'_>) {
-        self.at = Some(at);
-    }
-}
-
-/// Passes everything on, and remembers when the last thing happened.
-struct Watched<T> {
-    inner: T,
-    last: LastSeen,
-}
-
-impl<T: Trace> Trace for Watched<T> {
-    const ENABLED: bool = true;
-
-    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
-        self.last.at = Some(at);
-        self.inner.record(at, event);
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::machine::Machine;
 use crate::plan::{GENERATOR_VERSION, Plan, Profile};
+use crate::scenario::{Scenario, is_scenario};
 
 /// The largest file that is read. Plans are some kilobytes; recorded lives may be long.
 const FILE_BYTES: u64 = 1 << 30;
@@ -24,7 +26,7 @@ const RUN: &str = "{\"run\":";
 pub(crate) enum Source {
     /// A seed, from which a plan is generated.
     Seed(u64),
-    /// A file that holds a plan.
+    /// A file that holds a plan, as JSON or as a scenario.
     File(PathBuf),
 }
 
@@ -45,8 +47,12 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with it, in one sentence.
-    pub(crate) fn plan(&self, profile: Profile, generator: Option<u32>) -> Result<Plan, String> {
-        match self.read(profile, generator)? {
+    pub(crate) fn plan<M: Machine>(
+        &self,
+        profile: Profile,
+        generator: Option<u32>,
+    ) -> Result<Plan, String> {
+        match self.read::<M>(profile, generator)? {
             Named::Plan(plan) => Ok(*plan),
             Named::Recording(_) => Err(format!("the file `{self}` is a recording, not a plan")),
             Named::Run(_) => Err(format!("the file `{self}` is a recorded run, not a plan")),
@@ -57,7 +63,11 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with it, in one sentence.
-    pub(crate) fn read(&self, profile: Profile, generator: Option<u32>) -> Result<Named, String> {
+    pub(crate) fn read<M: Machine>(
+        &self,
+        profile: Profile,
+        generator: Option<u32>,
+    ) -> Result<Named, String> {
         match self {
             Self::Seed(seed) => {
                 if let Some(version) = generator.filter(|version| *version != GENERATOR_VERSION) {
@@ -78,7 +88,12 @@ impl Source {
                     if begins(&text, RUN) {
                         return Ok(Named::Run(text));
                     }
-                    let plan = Plan::from_json(&text).map_err(|error| error.to_string())?;
+                    let plan = if is_scenario(&text) {
+                        let scenario = Scenario::read::<M>(&text);
+                        scenario.map_err(|error| error.to_string())?.plan
+                    } else {
+                        Plan::from_json(&text).map_err(|error| error.to_string())?
+                    };
                     Ok(Named::Plan(Box::new(plan)))
                 });
                 plan.map_err(|reason| format!("the file `{self}` cannot be used: {reason}"))
@@ -114,7 +129,8 @@ fn begins(text: &str, like: &str) -> bool {
     text.chars().filter(|c| !c.is_whitespace()).take(like.len()).eq(like.chars())
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let about = fs::metadata(path).map_err(|error| error.to_string())?;
     if !about.is_file() {
         return Err("it is not a file".to_owned());
@@ -123,13 +139,15 @@ fn read(path: &Path) -> Result<String, String> {
         return Err(format!("it is larger than {FILE_BYTES} bytes"));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes)
-        .map_err(|_| "it is not text, so it is neither a plan nor a recording".to_owned())
+    String::from_utf8(bytes).map_err(|_| {
+        "it is not text, so it is neither a plan nor a scenario nor a recording".to_owned()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::Kv;
 
     /// Digits are a seed, and anything else is a file.
     #[test]
@@ -147,7 +165,7 @@ mod tests {
     /// Another generator's seed is refused; a file is read whatever generated it.
     #[test]
     fn only_seeds_have_a_generator() {
-        let plan = |source: Source, generator| source.plan(Profile::Default, generator);
+        let plan = |source: Source, generator| source.plan::<Kv>(Profile::Default, generator);
         let current = plan(Source::Seed(3), Some(GENERATOR_VERSION));
         assert_eq!(current, Ok(Plan::generate(3, Profile::Default)));
         assert_eq!(plan(Source::Seed(3), None), current);

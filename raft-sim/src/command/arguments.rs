@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use raft_core::{Instant, NodeId};
 
 use crate::campaign::{SeedRequest, Shard, Source};
+use crate::units::exact;
 
 /// What is judged when, besides violations.
 const PROOF: &str = "\
@@ -41,8 +42,12 @@ pub(crate) enum Action {
     /// Runs a campaign of seeds (the default)
     #[command(after_long_help = PROOF)]
     Run(RunArguments),
-    /// Runs one seed or plan file again, and prints what happened
+    /// Runs one seed, plan file or scenario again, and prints what happened
     Replay(ReplayArguments),
+    /// Runs scenarios, and compares each run with what its scenario says of it
+    Check(CheckArguments),
+    /// Makes a failing seed or plan smaller, and prints what is left of it
+    Shrink(ShrinkArguments),
     /// Measures how many events a second are simulated, checked and unchecked
     Bench(BenchArguments),
 }
@@ -94,7 +99,7 @@ pub(crate) struct RunArguments {
 /// What `replay` takes.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArguments {
-    /// A seed, or a file: a plan, the recorded life of a node, or a recorded run
+    /// A seed, or a file: a plan, a scenario, the recorded life of a node, or a recorded run
     #[arg(value_name = "SEED|FILE")]
     pub(crate) what: Source,
     /// What kind of plan the seed stands for
@@ -130,6 +135,40 @@ pub(crate) struct ReplayArguments {
     /// Go on where a recorded run is left, with the recorded fates of messages, and say how much of it happens again
     #[arg(long)]
     pub(crate) guided: bool,
+}
+
+/// What `check` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Files with scenarios, or folders of files that are named `*.scenario`
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What `shrink` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ShrinkArguments {
+    /// A seed, or a file with a plan
+    #[arg(value_name = "SEED|FILE")]
+    pub(crate) what: Source,
+    /// What kind of plan the seed stands for
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) profile: String,
+    /// The version of the plan generator that the seed was found with
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) generator: Option<u32>,
+    /// Be content with what was found after this long
+    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "10s")]
+    pub(crate) time: Duration,
+    /// How many plans to run at a time (default: one per core)
+    #[arg(long, value_name = "JOBS", value_parser = threads)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Write what is left to a file, and not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write how it went as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// What `bench` takes.
@@ -207,28 +246,9 @@ fn one_line(rendered: &str, name: &str) -> String {
     format!("{line} (see `{name} --help`)")
 }
 
-/// A whole number with an optional fraction, and a unit, as so many of a smaller unit. No floating point,
-/// so that what is read is exact.
-fn span(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (amount, unit) = text.split_at(digits);
-    let scale = units.iter().find(|(name, _)| *name == unit)?.1;
-    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, "0"));
-    let mut total = whole.parse::<u64>().ok()?.checked_mul(scale)?;
-    if fraction.is_empty() {
-        return None;
-    }
-    let mut place = scale;
-    for digit in fraction.bytes() {
-        place /= 10;
-        total = total.checked_add(u64::from(digit.checked_sub(b'0')?).checked_mul(place)?)?;
-    }
-    Some(total)
-}
-
 fn wall_time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
-    match span(text, &units) {
+    match exact(text, &units) {
         Some(0) => Err("no seed can run in no time: give a time above zero".to_owned()),
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds)),
         None => {
@@ -239,7 +259,7 @@ fn wall_time(text: &str) -> Result<Duration, String> {
 
 fn simulated_time(text: &str) -> Result<Instant, String> {
     let units = [("", 1), ("us", 1), ("ms", 1_000), ("s", 1_000_000)];
-    span(text, &units).map(Instant).ok_or_else(|| {
+    exact(text, &units).map(Instant).ok_or_else(|| {
         "not a time: write microseconds (1500000), or a number and a unit, as in 300ms or 1.5s"
             .to_owned()
     })

@@ -187,11 +187,6 @@ pub enum Cut {
 pub struct Nodes(u8);
 
 impl Nodes {
-    /// The set of these places, counted from 0 for n1.
-    pub(crate) fn of_places(places: u8) -> Self {
-        Self(places)
-    }
-
     /// Its places, as bits.
     pub(crate) fn places(self) -> u8 {
         self.0

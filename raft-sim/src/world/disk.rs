@@ -229,7 +229,7 @@ impl Image {
 }
 
 /// How many cuts there are through a write: its parts, each appended entry being one.
-pub(super) fn parts(write: &Write) -> u64 {
+pub(crate) fn parts(write: &Write) -> u64 {
     let Write { hard_state, install, truncate_from, append, commit, compact } = write;
     let whole = [
         hard_state.is_some(),

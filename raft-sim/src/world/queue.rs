@@ -86,6 +86,11 @@ impl Queue {
         self.heap.push(Scheduled { at, sequence: self.sequence, event });
     }
 
+    /// When the next event is.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.heap.peek().map(|scheduled| scheduled.at)
+    }
+
     pub(super) fn pop(&mut self) -> Option<(u64, Event)> {
         self.heap.pop().map(|scheduled| (scheduled.at, scheduled.event))
     }

@@ -43,6 +43,22 @@ impl<A: Trace, B: Trace> Trace for (A, B) {
     }
 }
 
+/// Tells somebody whose type does not matter, so that the world is compiled once for all who look on.
+pub struct Onlooker<'a>(&'a mut dyn FnMut(Instant, TraceEvent<'_>));
+
+impl<'a> Onlooker<'a> {
+    /// Whatever happens is told to `told`.
+    pub fn new(told: &'a mut dyn FnMut(Instant, TraceEvent<'_>)) -> Self {
+        Self(told)
+    }
+}
+
+impl Trace for Onlooker<'_> {
+    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
+        (self.0)(at, event);
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
 pub enum TraceEvent<'a> {
@@ -116,8 +132,8 @@ pub enum TraceEvent<'a> {
         facts: Facts,
         /// How many of its kind went before it on its link in its term.
         nth: u64,
-        /// What the network does with it, cuts and filters apart: as drawn, or as the plan lists it. None for a
-        /// message to nobody.
+        /// What the network does with it, cuts and filters apart; its wait in line is part of its delay. A plan that lists
+        /// this does the same. None for a message to nobody.
         fate: Option<Fate>,
         /// When it will arrive, if nothing intervenes; [`Instant::NEVER`] if the network drops it.
         arrives: Instant,

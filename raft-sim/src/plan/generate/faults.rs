@@ -106,7 +106,7 @@ fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
         // Kinds that leave nothing to see if they are frequent are kept rare.
         let heaviest = match kind {
             // Nothing brings a lost disk back: see `lost_disks`.
-            // Single messages are lost by their fates; this is for plans written by hand.
+            // Single messages are lost by their fates; to drop a kind is for plans written by hand.
             FaultKind::LoseDisk | FaultKind::Drop => continue,
             FaultKind::PowerLoss | FaultKind::LoseMajority => 1,
             _ => 4,

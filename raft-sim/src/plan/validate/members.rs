@@ -1,6 +1,6 @@
 //! Whether a plan's founders, actions and snapshots make sense.
 
-use raft_core::{NodeId, Toggle};
+use raft_core::{Instant, NodeId, Toggle};
 
 use super::{Checked, at_least, at_most, refuse, share};
 use crate::plan::node::TRUE_RATE;
@@ -23,10 +23,11 @@ pub(super) fn check(plan: &Plan) -> Checked {
         let expected = format!("it may have {MOST_ACTIONS} at most");
         return refuse("actions", format!("a list of {}", plan.actions.len()), expected);
     }
+    let mut before = Instant(0);
     for (number, timed) in plan.actions.iter().enumerate() {
         let inside = |error: crate::plan::PlanError| error.inside(&format!("actions[{number}]"));
-        let why = "which is heal_at, or it is never taken";
-        at_most("at", timed.at.0, plan.heal_at.0, why).map_err(inside)?;
+        super::faults::check_moment(plan, before, timed.at).map_err(inside)?;
+        before = timed.at;
         action(plan, &timed.action).map_err(inside)?;
     }
     Ok(())
@@ -94,7 +95,7 @@ mod tests {
     }
 
     fn acting(action: Action) -> impl FnOnce(&mut Plan) {
-        |plan| plan.actions.push(TimedAction { at: raft_core::Instant(1), action })
+        |plan| plan.actions.push(TimedAction { at: Instant(1), action })
     }
 
     /// What makes no sense is refused with its field and its value.
@@ -125,6 +126,13 @@ mod tests {
             plan.actions.push(TimedAction { at: plan.heal_at.after(Ticks(1)), action });
         });
         assert!(late.contains("actions[0].at is") && late.contains("heal_at"), "{late}");
+        let unsorted = refused(|plan| {
+            for at in [2, 1] {
+                let action = Action::Transfer { to: NodeId(1) };
+                plan.actions.push(TimedAction { at: Instant(at), action });
+            }
+        });
+        assert!(unsorted.contains("actions[1].at is 1") && unsorted.contains("sort"), "{unsorted}");
         for (error, words) in cases {
             assert!(error.contains(words), "{error}");
         }

@@ -280,7 +280,7 @@ impl Flaw for Restless {
 }
 
 /// Does not come back from its disk.
-struct Gone;
+pub(crate) struct Gone;
 
 impl Flaw for Gone {
     fn starts(start: &Start) -> bool {

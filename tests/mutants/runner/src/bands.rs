@@ -24,6 +24,11 @@ impl Band {
         debug_assert!(seed < self.end);
         (seed + 1).saturating_sub(self.start)
     }
+
+    /// The last of so many seeds that were run in order.
+    pub(crate) fn seed_at(self, seeds: u64) -> u64 {
+        self.start + seeds.saturating_sub(1)
+    }
 }
 
 /// As the command takes it.

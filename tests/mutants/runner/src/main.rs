@@ -2,14 +2,18 @@
 //!
 //! `cargo run --release -p raft-mutants` applies every patch in `tests/mutants/`, builds the ordinary
 //! `raft-sim` command from the result, runs it with default settings on three disjoint bands of
-//! seeds, and writes what it found into `docs/MUTANTS.md`. Exit status: 0 when every mutant was caught in
-//! every band, 1 when one was not, 2 when something else went wrong.
+//! seeds, and writes what it found into `docs/MUTANTS.md`. The first failing seed of each is then made smaller by
+//! `raft-sim shrink`, and what is left is checked with the mutant and without it: `docs/SHRINKING.md`. Exit status: 0
+//! when every mutant was caught in every band and every scenario fails on its mutant alone, 1 when one was or did not, 2
+//! when something else went wrong.
 //!
 //! Invariant: the sources of the workspace are never written to; mutants live in `target/mutants/`.
 
 mod bands;
 mod mutant;
 mod options;
+mod shrinking;
+mod shrunk_table;
 mod simulate;
 mod table;
 mod tree;
@@ -20,6 +24,7 @@ use std::process::ExitCode;
 use crate::bands::Band;
 use crate::mutant::Mutant;
 use crate::options::{Mode, Options};
+use crate::shrinking::{Commands, Shrunk};
 use crate::simulate::Outcome;
 use crate::table::Row;
 use crate::tree::Tree;
@@ -79,24 +84,45 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
     let mutants = options.selected(mutant::load(&root.join("tests/mutants"))?)?;
     let bands = &bands::ALL[..options.bands];
     let tree = Tree::new(&root)?;
+    let core = tree.core()?;
     let mut rows = Vec::with_capacity(mutants.len());
     for mutant in mutants {
-        let outcomes = judge(&tree, &mutant, bands)?;
+        let (outcomes, shrunk) = judge(&tree, &core, &mutant, bands)?;
         println!("{}", table::line(&mutant, &outcomes));
-        rows.push(Row { mutant, outcomes });
+        if let Some(shrunk) = &shrunk {
+            println!("{}", shrunk_table::line(shrunk));
+        }
+        rows.push(Row { mutant, outcomes, shrunk });
     }
     println!("{}", table::summary(&rows));
+    println!("{}", shrunk_table::summary(&rows));
     if options.mode == Mode::Write {
         table::write(&root.join("docs/MUTANTS.md"), &rows, bands)?;
+        shrunk_table::write(&root.join("docs/SHRINKING.md"), &rows)?;
     }
     let missed = rows.iter().any(|row| row.outcomes.contains(&Outcome::Missed));
-    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let troubled = rows.iter().filter_map(|row| row.shrunk.as_ref()).any(Shrunk::is_troubled);
+    Ok(if missed || troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Builds one mutant and runs it on every band.
-fn judge(tree: &Tree, mutant: &Mutant, bands: &[Band]) -> Result<Vec<Outcome>, Error> {
+/// Builds one mutant, runs it on every band, and makes its first failing seed smaller.
+fn judge(
+    tree: &Tree,
+    core: &Path,
+    mutant: &Mutant,
+    bands: &[Band],
+) -> Result<(Vec<Outcome>, Option<Shrunk>), Error> {
     tree.reset()?;
     tree.apply(mutant)?;
     let command = tree.build(mutant)?;
-    simulate::all(&command, mutant, bands)
+    let outcomes = simulate::all(&command, mutant, bands)?;
+    let first = bands.iter().zip(&outcomes).find_map(|(band, outcome)| match outcome {
+        Outcome::Caught { seeds, .. } => Some(band.seed_at(*seeds)),
+        Outcome::Missed => None,
+    });
+    let commands = Commands { mutant: &command, core };
+    let Some(seed) = first else { return Ok((outcomes, None)) };
+    let by_hand = shrinking::by_hand(&repository().join("tests/scenarios"), mutant)?;
+    let shrunk = shrinking::shrink(commands, mutant, seed)?;
+    Ok((outcomes, Some(shrunk.with(commands, &by_hand)?)))
 }

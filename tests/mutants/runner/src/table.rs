@@ -10,16 +10,19 @@ use std::path::Path;
 use crate::Error;
 use crate::bands::Band;
 use crate::mutant::Mutant;
+use crate::shrinking::Shrunk;
 use crate::simulate::Outcome;
 
-const BEGIN: &str = "<!-- results: written by raft-mutants -->\n";
-const END: &str = "<!-- end of results -->\n";
+pub(crate) const BEGIN: &str = "<!-- results: written by raft-mutants -->\n";
+pub(crate) const END: &str = "<!-- end of results -->\n";
 
 /// What became of one mutant.
 pub(crate) struct Row {
     pub(crate) mutant: Mutant,
     /// One for each band.
     pub(crate) outcomes: Vec<Outcome>,
+    /// What its first failing seed was made smaller to.
+    pub(crate) shrunk: Option<Shrunk>,
 }
 
 /// One mutant in one line, for the terminal.
@@ -77,7 +80,7 @@ fn markdown(rows: &[Row], bands: &[Band]) -> String {
     let _ =
         writeln!(text, "| mutant | area | bug | breaks | caught by |{} seen in |", titles.concat());
     let _ = writeln!(text, "|---|---|---|---|---|{}---|", "---:|".repeat(bands.len()));
-    for Row { mutant, outcomes } in rows {
+    for Row { mutant, outcomes, .. } in rows {
         let properties: BTreeSet<&str> = outcomes.iter().filter_map(Outcome::property).collect();
         let properties: Vec<&str> = properties.into_iter().collect();
         let seeds: Vec<String> = outcomes
@@ -108,10 +111,15 @@ fn markdown(rows: &[Row], bands: &[Band]) -> String {
 
 /// Puts the results into the document.
 pub(crate) fn write(document: &Path, rows: &[Row], bands: &[Band]) -> Result<(), Error> {
+    put(document, &markdown(rows, bands))
+}
+
+/// Puts a text between the two marks in a document.
+pub(crate) fn put(document: &Path, results: &str) -> Result<(), Error> {
     let name = document.display();
     let text =
         fs::read_to_string(document).map_err(Error::system(format!("cannot read {name}")))?;
-    let replaced = replace(&text, &markdown(rows, bands)).ok_or_else(|| {
+    let replaced = replace(&text, results).ok_or_else(|| {
         Error::Document(format!("{name} has no lines `{}` and `{}`", BEGIN.trim(), END.trim()))
     })?;
     fs::write(document, replaced).map_err(Error::system(format!("cannot write {name}")))
@@ -141,7 +149,7 @@ mod tests {
             reference: text(),
             path: Path::new("x").to_owned(),
         };
-        Row { mutant, outcomes }
+        Row { mutant, outcomes, shrunk: None }
     }
 
     fn caught(seeds: u64) -> Outcome {

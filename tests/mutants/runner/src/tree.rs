@@ -58,11 +58,25 @@ impl Tree {
             .env("GIT_CEILING_DIRECTORIES", &self.folder)
             .output()
             .map_err(Error::system("cannot run git, which applies the patches"))?;
-        succeeded(mutant, "its patch does not apply any more: write it again", output)
+        succeeded(&mutant.name, "its patch does not apply any more: write it again", output)
+    }
+
+    /// Builds the command of the workspace as it is, and says where a copy of it is.
+    pub(crate) fn core(&self) -> Result<PathBuf, Error> {
+        self.reset()?;
+        let command = self.command("the true core")?;
+        let core = self.folder.join(format!("core{}", std::env::consts::EXE_SUFFIX));
+        fs::copy(&command, &core)
+            .map_err(Error::system(format!("cannot copy {}", command.display())))?;
+        Ok(core)
     }
 
     /// Builds the command with the mutant in it and says where it is.
     pub(crate) fn build(&self, mutant: &Mutant) -> Result<PathBuf, Error> {
+        self.command(&mutant.name)
+    }
+
+    fn command(&self, name: &str) -> Result<PathBuf, Error> {
         let build = self.folder.join("build");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
@@ -75,19 +89,19 @@ impl Tree {
             .stdin(Stdio::null())
             .output()
             .map_err(Error::system("cannot run cargo"))?;
-        succeeded(mutant, "it does not build", output)?;
+        succeeded(name, "it does not build", output)?;
         Ok(build.join("release").join(format!("raft-sim{}", std::env::consts::EXE_SUFFIX)))
     }
 }
 
 /// Fails with what a program wrote unless it succeeded.
-fn succeeded(mutant: &Mutant, problem: &str, output: Output) -> Result<(), Error> {
+fn succeeded(name: &str, problem: &str, output: Output) -> Result<(), Error> {
     let Output { status, stderr, .. } = output;
     if status.success() {
         return Ok(());
     }
     let problem = format!("{problem}\n{}", String::from_utf8_lossy(&stderr));
-    Err(Error::Mutant { name: mutant.name.clone(), problem })
+    Err(Error::Mutant { name: name.to_owned(), problem })
 }
 
 /// The files below `root`, relative to it, without hidden ones and those that no build needs.

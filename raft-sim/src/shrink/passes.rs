@@ -1,0 +1,87 @@
+//! What is tried, and in which order: the coarse before the fine.
+
+mod explicit;
+mod fates;
+mod faults;
+mod nodes;
+mod time;
+mod world;
+
+use super::Ended;
+use super::items;
+use super::search::Search;
+use crate::machine::Machine;
+use crate::plan::Plan;
+use crate::raft::Raft;
+
+pub(super) use world::SETTINGS;
+
+/// A plan so small is not looked for again from elsewhere.
+const SMALL: (u64, u64) = (8, 30);
+/// After so many searches from elsewhere that found nothing smaller the search is over.
+const VAIN: u32 = 12;
+/// So many other draws of the plan are run to find where to begin.
+const DRAWS: u64 = 16;
+
+/// Tries everything until nothing helps any more, and then again from other draws of the same plan: what is smallest
+/// near one run may be larger than what is smallest near another.
+pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) -> Ended {
+    search.enter("cut at the violation");
+    search.cut();
+    let drawn = search.plan().clone();
+    search.enter("other draws");
+    search.attempt_best((0..DRAWS).map(|seed| sooner(&drawn, seed)).collect());
+    descend(search);
+    let (mut vain, mut seed) = (0, 0);
+    while vain < VAIN && search.goes_on() {
+        if (search.size().lines, search.size().delivered) <= SMALL {
+            break;
+        }
+        search.enter("other draws");
+        let plans = (seed..seed + DRAWS).map(|seed| sooner(&drawn, seed)).collect();
+        seed += DRAWS;
+        vain += 1;
+        if search.begin_again(plans) {
+            descend(search);
+            if search.end_again() {
+                vain = 0;
+            }
+        }
+    }
+    if search.goes_on() { Ended::Smallest } else { Ended::TimeUp }
+}
+
+/// Another draw of a plan, which fails before it is healed if it fails at all.
+fn sooner(plan: &Plan, seed: u64) -> Plan {
+    let end = plan.ends_at.map_or(plan.heal_at, |end| end.min(plan.heal_at));
+    Plan { seed, static_cut: None, ends_at: Some(end), heal_at: end, ..plan.clone() }
+}
+
+/// Tries everything, the coarse before the fine, until nothing helps any more: first with the fates of messages left to
+/// draws, which other seeds make others, and when the run is short, with each fate said.
+fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+    world::coarse(search);
+    settle(search);
+    explicit::fates(search);
+    settle(search);
+}
+
+fn settle<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+    loop {
+        let before = search.score();
+        explicit::operations_and_faults(search);
+        items::all(search);
+        nodes::all(search);
+        world::fine(search);
+        time::shorten(search);
+        fates::all(search);
+        faults::weaken(search);
+        time::round(search);
+        if search.is_found_at_end() {
+            search.end_sooner();
+        }
+        if search.score() == before || !search.goes_on() {
+            return;
+        }
+    }
+}
