@@ -18,7 +18,7 @@ use crate::raft::Facts;
 pub(crate) enum Weather {
     /// Messages are lost, slow and repeated as the profile and the plan's list say.
     Rough,
-    /// Every message arrives once, and soon.
+    /// Every message arrives once, and soon, listed or not.
     Fair {
         /// The longest a message travels.
         longest: u64,
@@ -86,23 +86,36 @@ impl Fates {
         let nth = series.count;
         series.count += 1;
         let mut draws = series.draws.fork(nth);
-        let fate = match weather {
-            Weather::Rough => {
-                let listed = if self.listed.is_empty() { None } else { self.listed(facts, nth) };
-                listed.unwrap_or_else(|| rough(&self.profile, &mut draws))
-            }
+        let listed = self.listed(facts, nth, weather);
+        let fate = listed.unwrap_or_else(|| match weather {
+            Weather::Rough => rough(&self.profile, &mut draws),
             Weather::Fair { longest } => {
                 draws.bits();
                 Fate::Once { delay: Ticks(self.profile.delay.capped(longest).draw(&mut draws)) }
             }
-        };
+        });
         (nth, fate)
     }
 
-    fn listed(&self, facts: &Facts, nth: u64) -> Option<Fate> {
+    /// Whether a message has a fate that the plan lists.
+    pub(crate) fn lists(&self, facts: &Facts, nth: u64, weather: Weather) -> bool {
+        self.listed(facts, nth, weather).is_some()
+    }
+
+    /// The listed fate of a message. In fair weather only one that is fair counts.
+    fn listed(&self, facts: &Facts, nth: u64, weather: Weather) -> Option<Fate> {
+        if self.listed.is_empty() {
+            return None;
+        }
         let wanted = (facts.from.0, facts.to.0, facts.kind, facts.term, nth);
         let found = self.listed.binary_search_by_key(&wanted, key).ok()?;
-        Some(self.listed[found].fate)
+        let fate = self.listed[found].fate;
+        let counts = match (weather, fate) {
+            (Weather::Rough, _) => true,
+            (Weather::Fair { longest }, Fate::Once { delay }) => delay.0 <= longest,
+            (Weather::Fair { .. }, _) => false,
+        };
+        counts.then_some(fate)
     }
 }
 
@@ -224,14 +237,22 @@ mod tests {
         }
     }
 
-    /// In fair weather everything arrives once, and soon.
+    /// In fair weather everything arrives once, and soon, and a listed fate counts if it is so.
     #[test]
     fn fair_weather_is_fair() {
-        let mut fates = Fates::new(1, 3, profile(), &[]);
-        for _ in 0..200 {
-            let facts = facts(MessageKind::Heartbeat, 1);
+        let fates = [1, 4_321, 5_001].map(|delay| Fate::Once { delay: Ticks(delay) });
+        let others = [Fate::Lost, Fate::Twice { delay: Ticks(1), again: Ticks(1) }];
+        let (from, to, kind, term) = (NodeId(1), NodeId(2), MessageKind::Heartbeat, Term(1));
+        let listed = (0..).zip(fates.into_iter().chain(others));
+        let listed = listed.map(|(nth, fate)| Override { from, to, kind, term, nth, fate });
+        let listed: Vec<Override> = listed.collect();
+        let mut fates = Fates::new(1, 3, profile(), &listed);
+        for place in 0..200 {
+            let facts = facts(kind, 1);
             let (_, fate) = fates.next(&facts, 1, Weather::Fair { longest: 5_000 });
             assert!(matches!(fate, Fate::Once { delay } if delay.0 <= 5_000));
+            let is_listed = listed.get(place).is_some_and(|listed| listed.fate == fate);
+            assert_eq!(is_listed, place < 2, "{place}: {fate:?}");
         }
     }
 }

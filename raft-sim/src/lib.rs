@@ -39,11 +39,11 @@ pub mod campaign;
 pub mod timeline;
 pub mod recording;
 pub mod report;
-pub mod shrink;
 pub mod story;
 pub mod page;
 pub mod run_file;
 pub mod rerun;
+pub mod shrink;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -6,7 +6,7 @@
 //!
 //! Invariant: a build that has not changed reruns strictly, and guided to the same end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::run_file::{Mark, RunFile, marks};
 use crate::story::Narrator;
 use crate::violation::{Property, Violation};
 
-/// How far ahead a recorded event is looked for at its node before it counts as missing.
+/// How many events of a node, recorded and found, are passed over to find one that is both.
 const AHEAD: usize = 100;
 
 /// What came of a strict rerun.
@@ -72,8 +72,8 @@ impl RunFile {
 
     /// Runs the plan with the recorded fates, and counts how much of the record happens again.
     ///
-    /// Each recorded event is looked for at its node by its text, among the next hundred after the last that was found; one
-    /// that is not there is passed over. Times do not count.
+    /// Events are matched at each node in order, by their texts; times do not count. Where the two sides differ, as few of
+    /// both are passed over as bring them together again: cheap, and at most a few less than the most that could be matched.
     pub fn guided<R: Raft + 'static, M: Machine + 'static>(&self, limit: Duration) -> Guided {
         let plan = Plan { overrides: self.fates.clone(), ..self.plan.clone() };
         let (found, violated) = run_again::<R, M>(plan, limit);
@@ -116,19 +116,43 @@ fn divergence(recorded: &[Mark], found: &[Mark]) -> Option<Divergence> {
 
 /// How many recorded events are found again, each node's in their order.
 fn again(recorded: &[Mark], found: &[Mark]) -> u64 {
-    let mut nodes: BTreeMap<Option<NodeId>, VecDeque<&str>> = BTreeMap::new();
-    for Mark { node, text, .. } in found {
-        nodes.entry(*node).or_default().push_back(text);
+    let found = by_node(found);
+    let common = |(node, recorded): (&_, &Vec<&str>)| {
+        found.get(node).map_or(0, |found| in_common(recorded, found))
+    };
+    by_node(recorded).iter().map(common).sum()
+}
+
+fn by_node(marks: &[Mark]) -> BTreeMap<Option<NodeId>, Vec<&str>> {
+    let mut nodes: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for Mark { node, text, .. } in marks {
+        nodes.entry(*node).or_default().push(text);
     }
+    nodes
+}
+
+/// How many texts two lists have in common, in order. Where they differ, the fewest on both sides are passed over; where no
+/// [`AHEAD`] are enough, one on each.
+fn in_common(mut recorded: &[&str], mut found: &[&str]) -> u64 {
     let mut count = 0;
-    for Mark { node, text, .. } in recorded {
-        let Some(left) = nodes.get_mut(node) else { continue };
-        if let Some(place) = left.iter().take(AHEAD).position(|other| other == text) {
-            left.drain(..=place);
+    while let (Some(one), Some(other)) = (recorded.first(), found.first()) {
+        let (passed, others) = if one == other {
             count += 1;
-        }
+            (1, 1)
+        } else {
+            meeting(recorded, found).unwrap_or((1, 1))
+        };
+        (recorded, found) = (&recorded[passed..], &found[others..]);
     }
     count
+}
+
+/// How many to pass over on each side until two are the same.
+fn meeting(recorded: &[&str], found: &[&str]) -> Option<(usize, usize)> {
+    let pairs = (1..=AHEAD).flat_map(|both| (0..=both).map(move |one| (one, both - one)));
+    pairs.into_iter().find(|(one, other)| {
+        matches!((recorded.get(*one), found.get(*other)), (Some(one), Some(other)) if one == other)
+    })
 }
 
 impl std::fmt::Display for Divergence {
@@ -169,7 +193,8 @@ mod tests {
         assert_eq!(again(&recorded, &found), 3);
         assert_eq!(again(&recorded, &[mark(2, "a", 1)]), 0);
         let many: Vec<Mark> = (0..AHEAD).map(|_| mark(1, "x", 1)).collect();
-        assert_eq!(again(&recorded, &[many, recorded.to_vec()].concat()), 1);
+        assert_eq!(again(&recorded, &[&many, &recorded[..]].concat()), 4);
+        assert_eq!(again(&recorded, &[&many, &many, &recorded[..]].concat()), 1);
     }
 
     /// Goal: the first difference is named with both sides, and so is an end that comes too soon.

@@ -1,8 +1,7 @@
 //! A run on record: the plan, what became of each message, and what happened, so that another build can be held against it.
 //!
-//! The file has a JSON object on each line: `run` with the plan, then a `fate` for each message that was sent before
-//! everything was healed, an `event` for each thing that happened and matters, and `end` with their numbers. Each event
-//! carries a hash of itself and all before it.
+//! The file has a JSON object on each line: `run` with the plan, then a `fate` for each message, an `event` for each thing
+//! that happened and matters, and `end` with their numbers. Each event carries a hash of itself and all before it.
 //!
 //! Invariants: a file that is read is complete, its plan can be run, and its events are those that were written.
 
@@ -28,8 +27,7 @@ pub struct RunFile {
     pub plan: Plan,
     /// What was violated, if anything was.
     pub violated: Option<Property>,
-    /// The fate of each message that was sent before everything was healed: as it was drawn or listed. Cuts and filters are
-    /// the plan's, and come again with it.
+    /// The fate of each message, its wait for others included. Cuts and filters are the plan's, and come again with it.
     pub fates: Vec<Override>,
     /// What happened and matters, in order.
     pub marks: Vec<Mark>,
@@ -250,23 +248,22 @@ pub(crate) fn marks(story: &Story) -> Vec<Mark> {
 /// Notes the fates of messages.
 pub struct Registrar {
     fates: Arc<Mutex<Vec<Override>>>,
-    healed: Instant,
 }
 
 impl Registrar {
-    /// A registrar for a run of a plan, and the list that it fills.
-    pub fn new(plan: &Plan) -> (Self, Arc<Mutex<Vec<Override>>>) {
+    /// A registrar for a run, and the list that it fills.
+    pub fn new() -> (Self, Arc<Mutex<Vec<Override>>>) {
         let fates = Arc::default();
-        (Self { fates: Arc::clone(&fates), healed: plan.heal_at }, fates)
+        (Self { fates: Arc::clone(&fates) }, fates)
     }
 }
 
 impl Trace for Registrar {
-    fn record(&mut self, at: Instant, event: TraceEvent<'_>) {
+    fn record(&mut self, _at: Instant, event: TraceEvent<'_>) {
         let TraceEvent::Sent { facts, nth, fate: Some(fate), .. } = event else { return };
         // Of a kind without a name no plan can list the fate.
         let kind = MessageKind::ALL.get(usize::from(facts.kind));
-        let Some(kind) = kind.copied().filter(|_| at < self.healed) else { return };
+        let Some(kind) = kind.copied() else { return };
         let (from, to, term) = (facts.from, facts.to, facts.term);
         let fate = Override { from, to, kind, term, nth, fate };
         self.fates.lock().unwrap_or_else(PoisonError::into_inner).push(fate);
@@ -284,7 +281,7 @@ mod tests {
     fn recorded() -> RunFile {
         let plan = Plan::generate(5, Profile::Default);
         let (narrator, story) = Narrator::<Kv>::new(&plan);
-        let (registrar, fates) = Registrar::new(&plan);
+        let (registrar, fates) = Registrar::new();
         let verdict = run_traced::<raft_core::Node, Kv, _>(&plan, &mut (narrator, registrar));
         let story = story.lock().expect("nobody panics").clone();
         let fates = fates.lock().expect("nobody panics").clone();

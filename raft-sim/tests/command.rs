@@ -511,3 +511,51 @@ fn a_replay_is_told_to_other_programs() {
     room.refused("replay life.jsonl --format shiviz", &["life.jsonl", "text and as JSON"]);
     room.refused("replay life.jsonl --format history", &["life.jsonl", "text and as JSON"]);
 }
+
+/// A recorded run is the same in the build that recorded it, and what differs from a record is named.
+#[test]
+fn recorded_runs_are_compared() {
+    let room = Room::new("runs");
+    let output = room.run("replay 1 --rows 1 --record one.run");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.starts_with("recorded in one.run: ") && told.contains(" events, the fates of "));
+    let strict = room.run("replay one.run");
+    assert_eq!(strict.status.code(), Some(0));
+    let said = text(&strict.stdout);
+    assert!(said.starts_with("same: ") && said.ends_with(" events\n"), "{said}");
+    let guided = room.run("replay one.run --guided");
+    assert_eq!(guided.status.code(), Some(0));
+    let said = text(&guided.stdout);
+    let ends = "same: nothing differs\nviolated: nothing, as recorded\n";
+    assert!(said.starts_with("guided: ") && said.ends_with(ends), "{said}");
+
+    // The events of one run, said to be another plan's.
+    let whole = fs::read_to_string(room.path.join("one.run")).expect("it was written");
+    room.put("other.run", &whole.replacen("\"seed\":1,", "\"seed\":2,", 1));
+    let strict = room.run("replay other.run");
+    assert_eq!(strict.status.code(), Some(1));
+    let said = text(&strict.stdout);
+    assert!(said.starts_with("differs from event ") && said.contains("; found is "), "{said}");
+    let said = text(&room.run("replay other.run --guided").stdout);
+    assert!(said.contains("\nfirst difference: event "), "{said}");
+}
+
+/// Recorded runs that are broken, and options that make no sense of what is replayed, are refused.
+#[test]
+fn recorded_runs_are_read_with_care() {
+    let room = Room::new("broken-runs");
+    room.run("replay 1 --rows 1 --record one.run");
+    let whole = fs::read_to_string(room.path.join("one.run")).expect("it was written");
+    room.put("cut.run", &whole[..whole.len() - 30]);
+    room.put("changed.run", &whole.replacen("n1 starts with", "n2 starts with", 1));
+    room.put("life.jsonl", &recording());
+    room.refused("replay cut.run", &["cut.run", "cut off"]);
+    room.refused("replay changed.run", &["changed.run", "was changed"]);
+    room.refused("replay one.run --format json", &["one.run", "told as text"]);
+    room.refused("replay one.run --record two.run", &["--record", "recorded already"]);
+    room.refused("replay life.jsonl --record two.run", &["--record", "recorded already"]);
+    room.refused("replay 1 --guided", &["--guided", "--record FILE"]);
+    room.refused("replay 1 --record -", &["--record", "standard output"]);
+    room.refused("replay 1 --record nowhere/one.run", &["--record", "nowhere"]);
+}

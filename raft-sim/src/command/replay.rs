@@ -30,18 +30,12 @@ where
     let profile = super::run::profile(&arguments.profile)?;
     let named = arguments.what.read::<M>(profile, arguments.generator).map_err(BadUse)?;
     html::check(&named, arguments)?;
+    rerun::check_use(&named, arguments)?;
     let plan = match named {
         Named::Plan(plan) => *plan,
         Named::Recording(text) => return recorded(&text, arguments),
         Named::Run(text) => return rerun::rerun::<R, M>(&text, arguments),
     };
-    if arguments.guided {
-        return Err(BadUse(format!(
-            "--guided is for a recorded run, and `{}` is none: record one with --record FILE",
-            arguments.what
-        )));
-    }
-    rerun::check_record(arguments)?;
     let nodes: Vec<NodeId> = plan.node_ids().collect();
     if let Some(node) = arguments.node.filter(|node| !nodes.contains(node)) {
         return Err(BadUse(format!(
@@ -52,7 +46,7 @@ where
     let (recorder, timeline) = Recorder::<M>::new(&plan);
     let (narrator, story) = Narrator::<M>::new(&plan);
     let (clerk, ledger) = Clerk::<M>::new(&plan);
-    let (registrar, fates) = Registrar::new(&plan);
+    let (registrar, fates) = Registrar::new();
     let onlookers = ((recorder, narrator), (clerk, registrar));
     let limit = arguments.seed_time;
     let verdict = campaign::replay::<R, M, _>(plan.clone(), onlookers, limit).verdict;

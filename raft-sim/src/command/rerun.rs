@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::arguments::{Format, ReplayArguments};
 use super::{BadUse, Outcome, files, print, say};
+use crate::campaign::Named;
 use crate::machine::Machine;
 use crate::raft::Raft;
 use crate::report::printable;
@@ -11,9 +12,26 @@ use crate::rerun::{Guided, Strict, named};
 use crate::run_file::RunFile;
 use crate::timeline::{grouped, put};
 
-/// Refuses a file that a run certainly cannot be recorded in.
-pub(super) fn check_record(arguments: &ReplayArguments) -> Result<(), BadUse> {
-    let path = arguments.record.as_deref();
+/// Refuses what makes no sense of what is to be replayed, and a file that a run certainly cannot be recorded in.
+pub(super) fn check_use(named: &Named, arguments: &ReplayArguments) -> Result<(), BadUse> {
+    let (path, file) = (arguments.record.as_deref(), &arguments.what);
+    let is_run = matches!(named, Named::Run(_));
+    if arguments.guided && !is_run {
+        return Err(BadUse(format!(
+            "--guided is for a recorded run, and `{file}` is none: record one with --record FILE"
+        )));
+    }
+    if path.is_some() && !matches!(named, Named::Plan(_)) {
+        return Err(BadUse(format!(
+            "--record is for seeds and plans: `{file}` is recorded already"
+        )));
+    }
+    if is_run && arguments.format != Format::Text {
+        return Err(BadUse(format!(
+            "`{file}` is a recorded run: it is compared, and that is told as text; replay its seed or plan for \
+             other formats"
+        )));
+    }
     if path.is_some_and(files::is_standard_output) {
         return Err(BadUse("--record needs a file: standard output is for the replay".to_owned()));
     }
@@ -35,16 +53,6 @@ where
     M: Machine + 'static,
 {
     let file = &arguments.what;
-    if arguments.record.is_some() {
-        return Err(BadUse(format!(
-            "--record is for seeds and plans: `{file}` is recorded already"
-        )));
-    }
-    if arguments.format != Format::Text {
-        return Err(BadUse(format!(
-            "`{file}` is a recorded run: it is compared, and that is told as text; replay its seed or plan for other formats"
-        )));
-    }
     let run = RunFile::read(text).map_err(|error| BadUse(format!("`{file}`: {error}")))?;
     let limit = arguments.seed_time;
     let (told, is_met) = if arguments.guided {

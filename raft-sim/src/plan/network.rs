@@ -193,6 +193,7 @@ pub struct Override {
     pub term: Term,
     /// How many of this kind went before it on this link in this term.
     pub nth: u64,
-    /// What becomes of it.
+    /// What becomes of it. It waits for no other, also where links keep order. When everything is healed, only what
+    /// arrives once, and soon, counts.
     pub fate: Fate,
 }

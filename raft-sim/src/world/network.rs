@@ -143,6 +143,14 @@ pub(super) enum Carriage {
     Malformed(u64, u32),
 }
 
+/// Whether a message waits for those before it, where links keep order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    InLine,
+    /// Its fate is listed: it arrives when that says.
+    Free,
+}
+
 /// The state of all links.
 #[derive(Debug)]
 pub(super) struct Network {
@@ -212,7 +220,7 @@ impl Network {
     }
 
     /// Decides when a message that leaves at `leaves` arrives, as times; and says how many of its kind went before it on
-    /// the link in the term, and what its fate is on its own.
+    /// the link in the term, and the fate that amounts to this, if a plan listed it.
     pub(super) fn carry(
         &mut self,
         facts: &Facts,
@@ -222,45 +230,75 @@ impl Network {
     ) -> (u64, Fate, Carriage) {
         let link = link(from, to);
         let (nth, fate) = self.fates.next(facts, link, self.weather);
-        (nth, fate, self.carriage(facts, link, leaves, fate))
+        let turn =
+            if self.fates.lists(facts, nth, self.weather) { Turn::Free } else { Turn::InLine };
+        let (fate, carriage) = self.carriage(facts, link, leaves, fate, turn);
+        (nth, fate, carriage)
     }
 
-    fn carriage(&mut self, facts: &Facts, link: usize, leaves: u64, fate: Fate) -> Carriage {
+    fn carriage(
+        &mut self,
+        facts: &Facts,
+        link: usize,
+        leaves: u64,
+        fate: Fate,
+        turn: Turn,
+    ) -> (Fate, Carriage) {
         let drops = |filter: &Filter| filter.does == Does::Drop && filter.catches(facts.kind, link);
         if self.filters.iter().any(drops) {
-            return Carriage::Lost;
+            return (fate, Carriage::Lost);
         }
+        let mut arrival = |delay| self.arrival(facts, link, leaves, delay, turn);
         match fate {
-            Fate::Lost => Carriage::Lost,
-            Fate::Once { delay } => Carriage::Once(self.arrival(facts, link, leaves, delay)),
+            Fate::Lost => (fate, Carriage::Lost),
+            Fate::Once { delay } => {
+                let (at, delay) = arrival(delay);
+                (Fate::Once { delay }, Carriage::Once(at))
+            }
             Fate::Twice { delay, again } => {
-                let first = self.arrival(facts, link, leaves, delay);
-                Carriage::Twice(first, self.held(facts, link, leaves + again.0, again))
+                let (first, delay) = arrival(delay);
+                let second = self.held(facts, link, leaves + again.0, again);
+                (Fate::Twice { delay, again }, Carriage::Twice(first, second))
             }
             Fate::Malformed { delay, number } => {
-                Carriage::Malformed(self.arrival(facts, link, leaves, delay), number)
+                let (at, delay) = arrival(delay);
+                (Fate::Malformed { delay, number }, Carriage::Malformed(at, number))
             }
         }
     }
 
-    fn arrival(&mut self, facts: &Facts, link: usize, leaves: u64, delay: Ticks) -> u64 {
+    /// When a message arrives, and the delay that comes to the same where no other is before it.
+    fn arrival(
+        &mut self,
+        facts: &Facts,
+        link: usize,
+        leaves: u64,
+        delay: Ticks,
+        turn: Turn,
+    ) -> (u64, Ticks) {
         let mut at = leaves + delay.0;
         if self.profile.order == Order::Kept && delay <= self.profile.delay.max {
-            at = at.max(self.latest[link]);
-            self.latest[link] = at;
+            if turn == Turn::InLine {
+                at = at.max(self.latest[link]);
+            }
+            self.latest[link] = self.latest[link].max(at);
         }
-        self.held(facts, link, at, delay)
+        let arrives = self.held(facts, link, at, delay);
+        let goes = self.held_until(facts, link).unwrap_or_default().max(leaves);
+        (arrives, Ticks(arrives - goes))
     }
 
     fn held(&self, facts: &Facts, link: usize, at: u64, delay: Ticks) -> u64 {
+        self.held_until(facts, link).map_or(at, |until| at.max(until + delay.0))
+    }
+
+    fn held_until(&self, facts: &Facts, link: usize) -> Option<u64> {
         let catching = self.filters.iter().filter(|filter| filter.catches(facts.kind, link));
-        let until = catching
-            .filter_map(|filter| match filter.does {
-                Does::Hold(until) => Some(until),
-                Does::Drop => None,
-            })
-            .max();
-        until.map_or(at, |until| at.max(until + delay.0))
+        let until = catching.filter_map(|filter| match filter.does {
+            Does::Hold(until) => Some(until),
+            Does::Drop => None,
+        });
+        until.max()
     }
 }
 

@@ -132,8 +132,8 @@ pub enum TraceEvent<'a> {
         facts: Facts,
         /// How many of its kind went before it on its link in its term.
         nth: u64,
-        /// What the network does with it, cuts and filters apart: as drawn, or as the plan lists it. None for a
-        /// message to nobody.
+        /// What the network does with it, cuts and filters apart; its wait in line is part of its delay. A plan that lists
+        /// this does the same. None for a message to nobody.
         fate: Option<Fate>,
         /// When it will arrive, if nothing intervenes; [`Instant::NEVER`] if the network drops it.
         arrives: Instant,
