@@ -6,7 +6,8 @@ use raft_core::{Instant, NodeId, Term, Ticks};
 
 use crate::history::OpId;
 use crate::plan::{
-    CommandBytes, CrashPoint, Fate, Fault, MessageKind, Nodes, Override, TimedFault, TimedOperation,
+    CommandBytes, CrashPoint, Cut, Fate, Fault, MessageKind, Nodes, Override, Target, TimedFault,
+    TimedOperation, Way,
 };
 use crate::raft::Facts;
 use crate::world::{Loss, Phase, Trace, TraceEvent};
@@ -204,38 +205,16 @@ fn resolve(
     crashes: &mut Vec<Crash>,
     resolved: &mut Vec<TimedFault>,
 ) {
-    use crate::plan::{Cut, Target};
     let at = timed.at;
     let Some(first) = struck.first().copied().map(Target::Node) else {
         resolved.push(*timed);
         return;
     };
-    let group = || Nodes::of(struck.iter().copied()).unwrap_or_default();
-    let rest = |group: Nodes| {
-        let others = (1..=u64::from(nodes)).map(NodeId);
-        Nodes::of(others.filter(|id| !group.iter().any(|one| one == *id))).unwrap_or_default()
-    };
-    let cut_of = |cut: Cut| match cut {
-        Cut::Isolate { way, .. } => Cut::Isolate { target: first, way },
-        Cut::Split { way, .. } | Cut::Voters { way } => {
-            Cut::Between { first: group(), second: rest(group()), way }
-        }
-        Cut::Link { way, .. } => {
-            let other = struck.get(1).copied().map_or(first, Target::Node);
-            Cut::Link { target: first, other, way }
-        }
-        Cut::Bridge { .. } => {
-            let bridge = struck[0];
-            let half = Nodes::of(struck[1..].iter().copied()).unwrap_or_default();
-            let others = rest(half).iter().filter(|id| *id != bridge);
-            let second = Nodes::of(others).unwrap_or_default();
-            Cut::Between { first: half, second, way: crate::plan::Way::Both }
-        }
-        Cut::Between { .. } | Cut::Ring => cut,
-    };
     let fault = match timed.fault {
-        Fault::Cut { cut, lasts } => Fault::Cut { cut: cut_of(cut), lasts },
-        Fault::Flap { cut, down, up, lasts } => Fault::Flap { cut: cut_of(cut), down, up, lasts },
+        Fault::Cut { cut, lasts } => Fault::Cut { cut: resolved_cut(cut, struck, nodes), lasts },
+        Fault::Flap { cut, down, up, lasts } => {
+            Fault::Flap { cut: resolved_cut(cut, struck, nodes), down, up, lasts }
+        }
         Fault::Hold { kind, from, to, lasts } => {
             Fault::Hold { kind, from: from.map(|_| first), to, lasts }
         }
@@ -271,10 +250,37 @@ fn resolve(
     resolved.push(TimedFault { at, fault });
 }
 
+/// A cut of the links that went down.
+fn resolved_cut(cut: Cut, struck: &[NodeId], nodes: u32) -> Cut {
+    let first = Target::Node(struck[0]);
+    let set = |ids: &[NodeId]| Nodes::of(ids.iter().copied()).unwrap_or_default();
+    let rest = |group: Nodes| {
+        let others = (1..=u64::from(nodes)).map(NodeId);
+        Nodes::of(others.filter(|id| !group.iter().any(|one| one == *id))).unwrap_or_default()
+    };
+    match cut {
+        Cut::Isolate { way, .. } => Cut::Isolate { target: first, way },
+        Cut::Split { way, .. } | Cut::Voters { way } => {
+            let group = set(struck);
+            Cut::Between { first: group, second: rest(group), way }
+        }
+        Cut::Link { way, .. } => {
+            let other = struck.get(1).copied().map_or(first, Target::Node);
+            Cut::Link { target: first, other, way }
+        }
+        Cut::Bridge { .. } => {
+            // The first is the bridge, the others are one half.
+            let (half, both) = (set(&struck[1..]), set(struck));
+            Cut::Between { first: half, second: rest(both), way: Way::Both }
+        }
+        Cut::Between { .. } | Cut::Ring => cut,
+    }
+}
+
 /// The fault that makes a crash happen again.
 fn crash_of(at: Instant, crash: Crash) -> TimedFault {
     let Crash { node, point, down, kept, .. } = crash;
-    let target = crate::plan::Target::Node(node);
+    let target = Target::Node(node);
     TimedFault { at, fault: Fault::Crash { target, point, down, keeps: Some(kept) } }
 }
 
