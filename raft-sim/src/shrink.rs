@@ -28,7 +28,7 @@ use crate::violation::{Property, Violation};
 
 pub use measure::Size;
 
-use search::Search;
+use search::{Bench, Search};
 
 /// How long to search unless somebody says.
 pub const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
@@ -117,14 +117,15 @@ pub fn shrink<R: Raft + 'static, M: Machine + 'static>(
     mut tell: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
     let began = campaign::now();
-    let first = campaign::run_guarded::<R, M>(plan);
+    let bench = Bench::new::<R, M>();
+    let first = (bench.run)(plan);
     let Some(violation) = first.verdict.violation.clone() else {
         return Err(ShrinkError::Clean { seed: plan.seed });
     };
     if violation.property == Property::TimeLimit {
         return Err(ShrinkError::Endless);
     }
-    let mut search = Search::<R, M>::new(plan, &first, effort, began, &mut tell);
+    let mut search = Search::new(bench, plan, &first, effort, began, &mut tell);
     let before = search.size();
     let ended = passes::all(&mut search);
     Ok(search.into_shrunk(before, ended, began.elapsed()))

@@ -139,7 +139,7 @@ pub enum RunState {
 /// # Panics
 /// When the Raft or the machine under test does: the caller decides what to make of it.
 pub fn run<R: Raft, M: Machine>(plan: &Plan) -> Verdict {
-    run_traced::<R, M, NoTrace>(plan, &mut NoTrace)
+    run_with::<R, M, NoTrace>(plan, &mut NoTrace, CheckLevel::Full)
 }
 
 /// Runs a plan with all checks and tells `trace` what happens.
@@ -147,7 +147,7 @@ pub fn run<R: Raft, M: Machine>(plan: &Plan) -> Verdict {
 /// # Panics
 /// When the Raft or the machine under test does: the caller decides what to make of it.
 pub fn run_traced<R: Raft, M: Machine, T: Trace>(plan: &Plan, trace: &mut T) -> Verdict {
-    run_with::<R, M, T>(plan, trace, CheckLevel::Full)
+    run_told::<R, M>(plan, &mut |at, event| trace.record(at, event))
 }
 
 /// Runs a plan with all checks and tells `told` what happens.
@@ -158,7 +158,7 @@ pub fn run_told<R: Raft, M: Machine>(
     plan: &Plan,
     told: &mut dyn FnMut(Instant, TraceEvent<'_>),
 ) -> Verdict {
-    run_traced::<R, M, _>(plan, &mut Onlooker::new(told))
+    run_with::<R, M, Onlooker<'_>>(plan, &mut Onlooker::new(told), CheckLevel::Full)
 }
 
 /// Runs a plan with as many checks as wanted and tells `trace` what happens.

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{Fate, FaultKind, Override, Plan};
-use crate::raft::Raft;
 
 /// A list of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +49,7 @@ fn retain<T>(list: &mut Vec<T>, gone: impl Fn(usize) -> bool) {
 }
 
 /// Takes away all that can go.
-pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn all(search: &mut Search<'_>) {
     search.enter("without faults and operations");
     for list in [List::Overrides, List::Operations, List::Actions, List::Faults] {
         let everything = list.without(search.plan(), |_| true);
@@ -65,7 +63,7 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
 }
 
 /// Fates of one sort: those of a kind of message, of a link, of a term, all losses, all delays.
-fn fates_by_kind<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn fates_by_kind(search: &mut Search<'_>) {
     type Sort = fn(&Override) -> u64;
     let sorts: [Sort; 4] = [
         |item| match item.fate {
@@ -89,7 +87,7 @@ fn fates_by_kind<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_
     }
 }
 
-fn faults_by_kind<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn faults_by_kind(search: &mut Search<'_>) {
     let kinds: BTreeSet<FaultKind> =
         search.plan().faults.iter().map(|timed| timed.fault.kind()).collect();
     for kind in kinds {
@@ -99,7 +97,7 @@ fn faults_by_kind<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
     }
 }
 
-fn by_halves<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>, list: List) {
+fn by_halves(search: &mut Search<'_>, list: List) {
     let mut part = list.len(search.plan()).div_ceil(2);
     while part >= 1 {
         let mut from = 0;

@@ -10,9 +10,7 @@ mod world;
 use super::Ended;
 use super::items;
 use super::search::Search;
-use crate::machine::Machine;
 use crate::plan::Plan;
-use crate::raft::Raft;
 
 pub(super) use world::SETTINGS;
 
@@ -25,7 +23,7 @@ const DRAWS: u64 = 16;
 
 /// Tries everything until nothing helps any more, and then again from other draws of the same plan: what is smallest
 /// near one run may be larger than what is smallest near another.
-pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) -> Ended {
+pub(super) fn all(search: &mut Search<'_>) -> Ended {
     search.enter("cut at the violation");
     search.cut();
     let drawn = search.plan().clone();
@@ -59,7 +57,7 @@ fn sooner(plan: &Plan, seed: u64) -> Plan {
 
 /// Tries everything, the coarse before the fine, until nothing helps any more: first with the fates of messages left to
 /// draws, which other seeds make others, and when the run is short, with each fate said.
-fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn descend(search: &mut Search<'_>) {
     world::coarse(search);
     settle(search, |_| ());
     explicit::fates(search);
@@ -70,10 +68,7 @@ fn descend<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M
 }
 
 /// Tries what may take much away until none of it does, and what makes the rest simpler in between.
-fn settle<R: Raft + 'static, M: Machine + 'static>(
-    search: &mut Search<'_, R, M>,
-    simplify: impl Fn(&mut Search<'_, R, M>),
-) {
+fn settle(search: &mut Search<'_>, simplify: impl Fn(&mut Search<'_>)) {
     loop {
         let before = search.score();
         explicit::operations_and_faults(search);

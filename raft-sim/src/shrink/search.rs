@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -64,18 +63,48 @@ enum Found {
     AtEnd,
 }
 
+/// What is done with plans of the Raft and the machine under test.
+#[derive(Clone, Copy)]
+pub(super) struct Bench {
+    /// Runs a plan.
+    pub(super) run: fn(&Plan) -> Guarded,
+    /// Runs a plan, and watches what it draws.
+    pub(super) gather: fn(&Plan) -> Gathered,
+    /// How many lines a plan takes as a scenario.
+    pub(super) lines: fn(&Plan) -> u64,
+}
+
+impl Bench {
+    pub(super) fn new<R: Raft + 'static, M: Machine + 'static>() -> Self {
+        Self { run: campaign::run_guarded::<R, M>, gather: gather::<R, M>, lines: lines::<M> }
+    }
+}
+
+fn gather<R: Raft, M: Machine>(plan: &Plan) -> Gathered {
+    let mut gathered = Gathered::default();
+    let mut told = |at, event: TraceEvent<'_>| gathered.record(at, event);
+    // Of a run that panics there is what was told until then.
+    drop(campaign::catch(|| world::run_told::<R, M>(plan, &mut told)));
+    gathered
+}
+
+fn lines<M: Machine>(plan: &Plan) -> u64 {
+    let text = Scenario::of(plan.clone()).write::<M>();
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count() as u64
+}
+
 /// Runs plans, and says which will do.
-struct Judge<R, M> {
+struct Judge {
+    bench: Bench,
     likeness: Likeness,
     found: Found,
     effort: Effort,
     began: Wall,
-    code: PhantomData<fn() -> (R, M)>,
 }
 
 /// A search for a smaller plan.
-pub(super) struct Search<'a, R, M> {
-    judge: Judge<R, M>,
+pub(super) struct Search<'a> {
+    judge: Judge,
     best: Kept,
     /// The smallest so far, while the search looks elsewhere.
     aside: Option<Kept>,
@@ -86,9 +115,10 @@ pub(super) struct Search<'a, R, M> {
     tell: &'a mut dyn FnMut(Progress),
 }
 
-impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
+impl<'a> Search<'a> {
     /// A search that begins with a plan that has failed like that.
     pub(super) fn new(
+        bench: Bench,
         plan: &Plan,
         first: &Guarded,
         effort: Effort,
@@ -100,8 +130,7 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         let size = size(plan, &first.verdict.statistics);
         let score = score(plan, size);
         let best = Kept { plan: plan.clone(), violation, size, score };
-        let code = PhantomData;
-        let judge = Judge { likeness, found: Found::Inside, effort, began, code };
+        let judge = Judge { bench, likeness, found: Found::Inside, effort, began };
         Self { judge, best, aside: None, tried: BTreeSet::new(), runs: 1, trying: "to begin", tell }
     }
 
@@ -157,13 +186,8 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
 
     /// What the smallest plan draws.
     pub(super) fn gather(&mut self) -> Gathered {
-        let mut gathered = Gathered::default();
-        let plan = &self.best.plan;
         self.runs += 1;
-        // Of a run that panics there is what was told until then.
-        let mut told = |at, event: TraceEvent<'_>| gathered.record(at, event);
-        drop(campaign::catch(|| world::run_told::<R, M>(plan, &mut told)));
-        gathered
+        (self.judge.bench.gather)(&self.best.plan)
     }
 
     /// Tries one plan.
@@ -296,12 +320,13 @@ impl<'a, R: Raft + 'static, M: Machine + 'static> Search<'a, R, M> {
         let smallest = self.aside.into_iter().chain([self.best]).min_by_key(|kept| kept.score);
         let Kept { plan, violation, size, .. } = smallest.expect("there is always one");
         let plan = Plan { profile: Plan::benign(0, 1).profile, ..plan };
-        let after = Size { lines: told::<M>(&plan, size), ..size };
+        let lines = (self.judge.bench.lines)(&plan) + size.drawn;
+        let after = Size { lines, ..size };
         Shrunk { plan, violation, before, after, runs: self.runs, ended, elapsed }
     }
 }
 
-impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
+impl Judge {
     fn goes_on(&self) -> bool {
         self.began.elapsed() < self.effort.budget
     }
@@ -386,7 +411,7 @@ impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
     /// Runs a plan. If it fails alike, it is cut there.
     fn alike(&self, mut plan: Plan) -> Option<(Plan, Guarded)> {
         plan.validate().ok()?;
-        let guarded = campaign::run_guarded::<R, M>(&plan);
+        let guarded = (self.bench.run)(&plan);
         if Likeness::of(&guarded).as_ref() != Some(&self.likeness) {
             return None;
         }
@@ -397,13 +422,6 @@ impl<R: Raft + 'static, M: Machine + 'static> Judge<R, M> {
         }
         Some((plan, guarded))
     }
-}
-
-/// How many lines a plan takes as a scenario, and what it leaves to draws.
-fn told<M: Machine>(plan: &Plan, size: Size) -> u64 {
-    let text = Scenario::of(plan.clone()).write::<M>();
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.count() as u64 + size.drawn
 }
 
 fn fingerprint(plan: &Plan) -> u64 {

@@ -6,14 +6,10 @@ use raft_core::{Instant, Ticks};
 use super::super::gather::{Gathered, resolved};
 use super::super::measure::is_drawn;
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{DiskProfile, Fault, Override, Plan, Rare, Span, Target, TimedFault};
-use crate::raft::Raft;
 
 /// Says whom faults struck, and what clients asked for.
-pub(super) fn operations_and_faults<R: Raft + 'static, M: Machine + 'static>(
-    search: &mut Search<'_, R, M>,
-) {
+pub(super) fn operations_and_faults(search: &mut Search<'_>) {
     search.enter("what was drawn is said");
     let gathered = search.gather();
     // Asking operations one by one may take more lines than letting clients choose, but they can go one by one.
@@ -23,7 +19,7 @@ pub(super) fn operations_and_faults<R: Raft + 'static, M: Machine + 'static>(
 }
 
 /// Says what became of each message, and how long each write took.
-pub(super) fn fates<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn fates(search: &mut Search<'_>) {
     search.enter("what was drawn is said");
     let gathered = search.gather();
     search.adopt(with_fates(search.plan(), &gathered));
@@ -86,10 +82,7 @@ fn constant(write: u64, receipt: Span) -> DiskProfile {
 }
 
 /// Disks that always take the same time, or else the time that each write took.
-fn disks<R: Raft + 'static, M: Machine + 'static>(
-    search: &mut Search<'_, R, M>,
-    gathered: &Gathered,
-) {
+fn disks(search: &mut Search<'_>, gathered: &Gathered) {
     let DiskProfile { write, receipt, .. } = search.plan().disk;
     let at_once = Span::exactly(0);
     let late = Span::exactly(receipt.max.0);
@@ -110,7 +103,7 @@ fn disks<R: Raft + 'static, M: Machine + 'static>(
 }
 
 /// The machines' and the drivers' work takes one time.
-fn lanes<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn lanes(search: &mut Search<'_>) {
     for part in [0, 1, 2] {
         let plan = search.plan();
         let mut apply = plan.apply;

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use raft_core::{Instant, NodeId, Ticks};
 
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{Fate, Fault, MessageKind, Override, Plan, Target, TimedFault};
-use crate::raft::Raft;
 
 /// Makes fates milder, and faults of several.
-pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn all(search: &mut Search<'_>) {
     search.enter("milder fates");
     together(search);
     let mut nth = 0;
@@ -45,7 +43,7 @@ pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'
 type Group = (MessageKind, Option<NodeId>, Option<NodeId>);
 
 /// Several messages of a kind that are lost, or late, between the first and the last of them.
-fn together<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn together(search: &mut Search<'_>) {
     if search.plan().overrides.len() < 2 {
         return;
     }

@@ -3,12 +3,10 @@
 use raft_core::{NodeId, Ticks};
 
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{Action, CrashPoint, Cut, Fault, Nodes, Plan, Way};
-use crate::raft::Raft;
 
 /// Tries milder versions of each fault and action.
-pub(super) fn weaken<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn weaken(search: &mut Search<'_>) {
     search.enter("milder faults");
     let mut nth = 0;
     while nth < search.plan().faults.len() && search.goes_on() {
@@ -110,7 +108,7 @@ fn fewer(nodes: Nodes) -> Vec<Nodes> {
 }
 
 /// A change of fewer members.
-fn actions<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn actions(search: &mut Search<'_>) {
     for nth in 0..search.plan().actions.len() {
         let Some(timed) = search.plan().actions.get(nth) else { return };
         let Action::Members { learners, .. } = &timed.action else { continue };

@@ -3,9 +3,7 @@
 use raft_core::NodeId;
 
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{Action, Cut, Fault, Nodes, Plan, Target};
-use crate::raft::Raft;
 
 /// So many other seeds are tried. What is left to the seed of an explicit plan is how long nodes wait before they stand.
 const SEEDS: u64 = 48;
@@ -13,7 +11,7 @@ const SEEDS: u64 = 48;
 const SEEDS_A_NODE: u64 = 8;
 
 /// Leaves out nodes, and looks for seeds that need less.
-pub(super) fn all<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn all(search: &mut Search<'_>) {
     search.enter("fewer nodes");
     let mut id = search.plan().nodes;
     while id >= 1 && search.plan().nodes > 1 {

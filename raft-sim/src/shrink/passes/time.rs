@@ -6,9 +6,7 @@ use raft_core::{Instant, NodeId, Term, Ticks};
 
 use super::super::gather::{Gathered, earlier};
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{Fate, Fault, MessageKind, Override, Plan};
-use crate::raft::Raft;
 
 /// Times are rounded to the coarsest of these that will do.
 const GRAINS: [u64; 6] = [100_000, 50_000, 10_000, 5_000, 1_000, 100];
@@ -16,7 +14,7 @@ const GRAINS: [u64; 6] = [100_000, 50_000, 10_000, 5_000, 1_000, 100];
 const SHORT: u64 = 2_000;
 
 /// Cuts pauses out of the run: all that comes later comes earlier.
-pub(super) fn shorten<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn shorten(search: &mut Search<'_>) {
     search.enter("less waiting");
     for _ in 0..3 {
         if !pauses(search) {
@@ -25,7 +23,7 @@ pub(super) fn shorten<R: Raft + 'static, M: Machine + 'static>(search: &mut Sear
     }
 }
 
-fn pauses<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) -> bool {
+fn pauses(search: &mut Search<'_>) -> bool {
     let mut found = false;
     let mut nth = 0;
     loop {
@@ -111,7 +109,7 @@ fn without_pause(plan: &Plan, gathered: &Gathered, (from, until): (u64, u64), te
 }
 
 /// Rounds every time.
-pub(super) fn round<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn round(search: &mut Search<'_>) {
     search.enter("rounder times");
     let all: Vec<Plan> = GRAINS
         .iter()

@@ -3,9 +3,7 @@
 use raft_core::Ticks;
 
 use super::super::search::Search;
-use crate::machine::Machine;
 use crate::plan::{MachineMemory, Plan, PlanSettings, Rare, SnapshotProfile, Span, Workload};
-use crate::raft::Raft;
 
 /// Sets one setting to what it is in another set.
 type Reset = fn(&PlanSettings, &PlanSettings) -> PlanSettings;
@@ -57,17 +55,14 @@ const COARSE: [Change; 14] = [
 ];
 
 /// Tries the benign world, piece by piece.
-pub(super) fn coarse<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn coarse(search: &mut Search<'_>) {
     search.enter("a benign world");
     for change in COARSE {
         changed(search, change);
     }
 }
 
-fn changed<R: Raft + 'static, M: Machine + 'static>(
-    search: &mut Search<'_, R, M>,
-    change: impl Fn(&mut Plan, &Plan),
-) -> bool {
+fn changed(search: &mut Search<'_>, change: impl Fn(&mut Plan, &Plan)) -> bool {
     let mut plan = search.plan().clone();
     let benign = Plan::benign(plan.seed, plan.nodes);
     change(&mut plan, &benign);
@@ -75,7 +70,7 @@ fn changed<R: Raft + 'static, M: Machine + 'static>(
 }
 
 /// Every part of the world on its own.
-pub(super) fn fine<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+pub(super) fn fine(search: &mut Search<'_>) {
     search.enter("a benign world");
     for change in COARSE.iter().take(COARSE.len() - 3) {
         changed(search, change);
@@ -109,7 +104,7 @@ pub(super) fn fine<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<
 const TIGHTER_SEEDS: u64 = 6;
 
 /// Limits that are met sooner: what takes long to come about may then take a few messages.
-fn tighter<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn tighter(search: &mut Search<'_>) {
     const TIGHTER: [Change; 10] = [
         |plan, _| plan.settings.max_chunk_bytes = 16,
         |plan, _| plan.settings.max_chunk_bytes = 256,
@@ -137,7 +132,7 @@ fn tighter<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M
     }
 }
 
-fn snapshots<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn snapshots(search: &mut Search<'_>) {
     type Part = fn(&mut SnapshotProfile, &SnapshotProfile);
     let parts: [Part; 4] = [
         |it, to| it.latency = to.latency,
@@ -154,7 +149,7 @@ fn snapshots<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R,
 }
 
 /// Disks and machines that always take the same time, and usually a short one.
-fn lanes<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn lanes(search: &mut Search<'_>) {
     for time in [200, 1_000, 5_000, 20_000, 60_000] {
         changed(search, |plan, benign| {
             plan.disk = benign.disk;
@@ -173,7 +168,7 @@ fn lanes<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>)
 }
 
 /// Fewer clients that ask less often, where they choose for themselves.
-fn clients<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn clients(search: &mut Search<'_>) {
     if search.plan().workload.clients == 0 {
         return;
     }
@@ -187,7 +182,7 @@ fn clients<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M
 }
 
 /// Fewer messages to look at.
-fn rarer_heartbeats<R: Raft + 'static, M: Machine + 'static>(search: &mut Search<'_, R, M>) {
+fn rarer_heartbeats(search: &mut Search<'_>) {
     for part in [2, 3] {
         changed(search, |plan, _| {
             let rarer = Ticks(plan.settings.election_timeout.0 / part);
