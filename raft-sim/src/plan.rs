@@ -132,6 +132,11 @@ impl Plan {
         format!("{}-{}.json", self.profile, self.seed)
     }
 
+    /// How many events a run may take: the least that [`Limits::events`] may be.
+    pub fn events_needed(&self) -> u64 {
+        validate::events_needed(self)
+    }
+
     /// The settings of a node.
     pub fn settings_of(&self, id: NodeId) -> Settings {
         let others = self.other_settings.as_ref().filter(|others| others.nodes.contains(&id));

@@ -31,6 +31,8 @@ const FIRST_ELECTION: u64 = 2;
 /// In so many election timeouts a cluster settles under a static cut.
 const SETTLING: u64 = 10;
 
+pub(super) use events::needed as events_needed;
+
 type Checked = Result<(), PlanError>;
 
 impl Plan {

@@ -159,6 +159,11 @@ impl<'a> Search<'a> {
         self.judge.found == Found::AtEnd
     }
 
+    /// Whether it fails because it does not end.
+    pub(super) fn is_endless(&self) -> bool {
+        self.judge.likeness.property == Property::EventBudget
+    }
+
     /// Whether time is left.
     pub(super) fn goes_on(&self) -> bool {
         self.judge.goes_on()

@@ -20,21 +20,32 @@ enum Purpose {
     Heartbeats,
     Operations,
     OperationsUnderCut,
+    Listed,
     Retries,
     Flapping,
 }
 
-/// Checks that the plan's limit is enough for what it is going to do.
-pub(super) fn check(plan: &Plan) -> Checked {
+/// What events are for in a plan, and how many.
+fn needs(plan: &Plan) -> [(u64, Purpose); 6] {
     let purposes = [
         Purpose::Heartbeats,
         Purpose::Operations,
         Purpose::OperationsUnderCut,
+        Purpose::Listed,
         Purpose::Retries,
         Purpose::Flapping,
     ];
-    let needs = purposes.map(|purpose| (purpose.events(plan), purpose));
-    let all = needs.iter().map(|(events, _)| events).fold(0, |all, need| need.saturating_add(all));
+    purposes.map(|purpose| (purpose.events(plan), purpose))
+}
+
+/// How many events a run of a plan may take: the least limit that it may have.
+pub(in super::super) fn needed(plan: &Plan) -> u64 {
+    needs(plan).iter().map(|(events, _)| events).fold(0, |all, need| need.saturating_add(all))
+}
+
+/// Checks that the plan's limit is enough for what it is going to do.
+pub(super) fn check(plan: &Plan) -> Checked {
+    let (needs, all) = (needs(plan), needed(plan));
     if all <= plan.limits.events {
         return Ok(());
     }
@@ -54,6 +65,7 @@ impl Purpose {
             Self::Heartbeats => heartbeats(plan),
             Self::Operations => operations_begun(plan).saturating_mul(each(plan)),
             Self::OperationsUnderCut => operations_begun_under_cut(plan).saturating_mul(each(plan)),
+            Self::Listed => (plan.operations.len() as u64).saturating_mul(each(plan)),
             Self::Retries => retries(plan),
             Self::Flapping => flapping(plan),
         }
@@ -80,6 +92,7 @@ impl Purpose {
             Self::OperationsUnderCut => {
                 format!("for the operations of {},{}", clients(plan), static_cut(plan))
             }
+            Self::Listed => format!("for {} operations (operations)", plan.operations.len()),
             Self::Retries => format!(
                 "for attempts of {} clients (workload.clients) with pauses of workload.backoff (min {}, \
                  max {}), until heal_at {}",
@@ -128,6 +141,7 @@ fn heartbeats(plan: &Plan) -> u64 {
     let settings = &plan.settings;
     let rest = COMING_TO_REST * settings.election_timeout.0 + settings.request_timeout.0;
     let time = plan.heal_at.0 + under_static_cut(plan) + rest;
+    let time = plan.ends_at.map_or(time, |end| time.min(end.0));
     let each = 4 * u64::from(plan.nodes);
     time / settings.heartbeat_interval.0.max(1) * with_copies(plan, each)
 }
