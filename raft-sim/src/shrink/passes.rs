@@ -37,10 +37,10 @@ pub(super) fn all(search: &mut Search<'_>) -> Ended {
             break;
         }
         search.enter("other draws");
-        let plans = (seed..seed + DRAWS).map(|seed| sooner(&drawn, seed)).collect();
+        let plans: Vec<Plan> = (seed..seed + DRAWS).map(|seed| sooner(&drawn, seed)).collect();
         seed += DRAWS;
         vain += 1;
-        if search.begin_again(plans) {
+        if search.begin_again(&plans) {
             descend(search);
             if search.end_again() {
                 vain = 0;

@@ -43,6 +43,14 @@ impl Likeness {
         let cause = guarded.cause.clone().filter(|_| is_broad);
         Some(Self { property: violation.property, roles, cause })
     }
+
+    /// Whether two violations are of one kind. One may be told with more nodes than the other, after the one that acted.
+    fn is_like(&self, other: &Self) -> bool {
+        let both = self.roles.len().min(other.roles.len());
+        self.property == other.property
+            && self.cause == other.cause
+            && self.roles[..both] == other.roles[..both]
+    }
 }
 
 /// A plan that fails as it should.
@@ -277,9 +285,9 @@ impl<'a> Search<'a> {
 
     /// Begins again with the plan among these whose run is shortest, if one fails alike. The smallest plan so far is
     /// put aside.
-    pub(super) fn begin_again(&mut self, plans: Vec<Plan>) -> bool {
+    pub(super) fn begin_again(&mut self, plans: &[Plan]) -> bool {
         let best = &self.best;
-        let runs = self.judge.each(&plans, |_, plan| {
+        let runs = self.judge.each(plans, |_, plan| {
             let within = plan.ends_at.is_none_or(|end| end > best.violation.at);
             if within { self.judge.kept(plan.clone()) } else { None }
         });
@@ -387,8 +395,8 @@ impl Judge {
             matches!(kept, Some(None)).then_some(place)
         };
         let vain = results.iter().enumerate().filter_map(failed).collect();
-        let first = results.into_iter().enumerate();
-        let first = first.filter_map(|(place, kept)| Some((place, kept??))).next();
+        let mut first = results.into_iter().enumerate();
+        let first = first.find_map(|(place, kept)| Some((place, kept??)));
         (first, vain)
     }
 
@@ -417,7 +425,7 @@ impl Judge {
     fn alike(&self, mut plan: Plan) -> Option<(Plan, Guarded)> {
         plan.validate().ok()?;
         let guarded = (self.bench.run)(&plan);
-        if Likeness::of(&guarded).as_ref() != Some(&self.likeness) {
+        if !Likeness::of(&guarded)?.is_like(&self.likeness) {
             return None;
         }
         let at = guarded.verdict.violation.as_ref()?.at;

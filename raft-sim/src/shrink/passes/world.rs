@@ -116,7 +116,7 @@ fn tighter(search: &mut Search<'_>) {
         |plan, _| plan.snapshots.every = plan.snapshots.every.min(2),
         |plan, _| plan.snapshots.every = plan.snapshots.every.min(4),
         |plan, _| {
-            plan.settings.max_uncommitted_bytes = plan.settings.max_uncommitted_bytes.min(512)
+            plan.settings.max_uncommitted_bytes = plan.settings.max_uncommitted_bytes.min(512);
         },
     ];
     for change in TIGHTER {
