@@ -105,7 +105,8 @@ const TIGHTER_SEEDS: u64 = 6;
 
 /// Limits that are met sooner: what takes long to come about may then take a few messages.
 fn tighter(search: &mut Search<'_>) {
-    const TIGHTER: [Change; 10] = [
+    const TIGHTER: [Change; 11] = [
+        |_, _| (),
         |plan, _| plan.settings.max_chunk_bytes = 16,
         |plan, _| plan.settings.max_chunk_bytes = 256,
         |plan, _| plan.settings.max_batch_entries = 1,

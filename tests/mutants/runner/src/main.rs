@@ -98,6 +98,8 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
     println!("{}", shrunk_table::summary(&rows));
     if options.mode == Mode::Write {
         table::write(&root.join("docs/MUTANTS.md"), &rows, bands)?;
+    }
+    if matches!(options.mode, Mode::Write | Mode::WriteShrunk) {
         shrunk_table::write(&root.join("docs/SHRINKING.md"), &rows)?;
     }
     let missed = rows.iter().any(|row| row.outcomes.contains(&Outcome::Missed));

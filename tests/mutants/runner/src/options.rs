@@ -7,16 +7,18 @@ use crate::mutant::Mutant;
 pub(crate) const USAGE: &str = "\
 Usage: cargo run --release -p raft-mutants -- [options]
 
-  --only B01,B02   run only these mutants; the table is then not written
-  --bands N        run the first N of the three bands of seeds (default 3); if fewer, the table is not written
-  --check          do not write docs/MUTANTS.md
+  --only B01,B02   run only these mutants; no table is then written
+  --bands N        run the first N of the three bands of seeds (default 3); if fewer, docs/MUTANTS.md is not written
+  --check          write neither docs/MUTANTS.md nor docs/SHRINKING.md
   --help           this text";
 
 /// What is done with the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// They are printed, and written into the document.
+    /// They are printed, and written into both documents.
     Write,
+    /// They are printed, and what was made smaller is written into its document.
+    WriteShrunk,
     /// They are printed.
     Check,
     /// There are none: only the usage is printed.
@@ -52,9 +54,11 @@ impl Options {
             }
         }
         // A table of some mutants, or of some bands, would replace the whole one.
-        let partial = !options.only.is_empty() || options.bands < bands::ALL.len();
-        if partial && options.mode == Mode::Write {
+        if options.mode == Mode::Write && !options.only.is_empty() {
             options.mode = Mode::Check;
+        } else if options.mode == Mode::Write && options.bands < bands::ALL.len() {
+            // Only the first failing seed is made smaller, which is in the first band.
+            options.mode = Mode::WriteShrunk;
         }
         Ok(options)
     }
@@ -106,7 +110,8 @@ mod tests {
     #[test]
     fn a_part_is_never_written() {
         assert_eq!(parse(&["--only", "B01"]).map(|options| options.mode), Ok(Mode::Check));
-        assert_eq!(parse(&["--bands", "1"]).map(|options| options.mode), Ok(Mode::Check));
+        assert_eq!(parse(&["--bands", "1"]).map(|options| options.mode), Ok(Mode::WriteShrunk));
+        assert_eq!(parse(&["--bands", "1", "--check"]).map(|it| it.mode), Ok(Mode::Check));
     }
 
     #[test]

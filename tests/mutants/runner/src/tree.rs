@@ -85,6 +85,7 @@ impl Tree {
             .current_dir(self.copy())
             // What matters here is the time to build.
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             .env("CARGO_INCREMENTAL", "1")
             .stdin(Stdio::null())
             .output()
