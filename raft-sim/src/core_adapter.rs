@@ -272,14 +272,19 @@ fn says(message: &Message) -> (MessageKind, Claim) {
         Message::RequestPreVote { last } => {
             (MessageKind::RequestPreVote, Claim::AskPreVote { last: *last })
         }
-        Message::PreVoteReply { .. } => (MessageKind::PreVoteReply, Claim::Nothing),
+        Message::PreVoteReply { ballot: Ballot::Granted, .. } => {
+            (MessageKind::PreVoteReply, Claim::GrantPreVote)
+        }
+        Message::PreVoteReply { ballot: Ballot::Refused, .. } => {
+            (MessageKind::PreVoteReply, Claim::Refuse)
+        }
         Message::RequestVote { last, .. } => {
             (MessageKind::RequestVote, Claim::AskVote { last: *last })
         }
         Message::VoteReply { ballot: Ballot::Granted } => {
             (MessageKind::VoteReply, Claim::GrantVote)
         }
-        Message::VoteReply { ballot: Ballot::Refused } => (MessageKind::VoteReply, Claim::Nothing),
+        Message::VoteReply { ballot: Ballot::Refused } => (MessageKind::VoteReply, Claim::Refuse),
         Message::AppendEntries(append) => {
             let claim = Claim::Append {
                 previous: append.previous,

@@ -303,6 +303,10 @@ pub enum Claim {
     },
     /// Gives the sender's vote to the receiver, in the message's term.
     GrantVote,
+    /// Would give it.
+    GrantPreVote,
+    /// Refuses a vote, or would.
+    Refuse,
     /// Leads, and sends entries.
     Append {
         /// The entry before the first.

@@ -49,9 +49,12 @@ impl<M: Machine> Checks<M> {
             }
             Claim::Heartbeat { commit } => self.check_leader_says(at, place, facts.term, commit),
             Claim::Acknowledge { matched } => self.check_acknowledgement(at, place, facts, matched),
-            Claim::Nothing | Claim::AskPreVote { .. } | Claim::Answer | Claim::Forward { .. } => {
-                Ok(())
-            }
+            Claim::Nothing
+            | Claim::AskPreVote { .. }
+            | Claim::GrantPreVote
+            | Claim::Refuse
+            | Claim::Answer
+            | Claim::Forward { .. } => Ok(()),
         }
     }
 

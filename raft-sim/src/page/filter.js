@@ -74,7 +74,9 @@ function isShown(e) {
 /** Where much is said only to be alive, it is hidden at first. */
 function hideChatter() {
   const count = (group) => groups.filter((one) => one === group).length;
-  if (count("heartbeats") > run.count / 10) filter.hidden.add("heartbeats");
+  // Of these properties they are what it is about.
+  const matter = run.violation && /read|lease|commit-known|stale|liveness|progress/.test(run.violation.property);
+  if (!matter && count("heartbeats") > run.count / 10) filter.hidden.add("heartbeats");
   if (count("peers") > run.count / 20) filter.hidden.add("peers");
 }
 

@@ -62,7 +62,8 @@ fn fewer_events(search: &mut Search<'_>) {
         return;
     }
     let mut plan = search.plan().clone();
-    plan.limits.events = plan.events_needed();
+    // A little more than it needs, as what is smaller may need a little longer.
+    plan.limits.events = plan.events_needed() * 9 / 8 + 1_000;
     search.attempt(plan);
 }
 

@@ -398,7 +398,8 @@ pub(crate) fn message(facts: &Facts) -> String {
     let says = match facts.claim {
         Claim::Nothing | Claim::Answer => String::new(),
         Claim::AskPreVote { last } | Claim::AskVote { last } => format!(" last {last}"),
-        Claim::GrantVote => " granted".to_owned(),
+        Claim::GrantVote | Claim::GrantPreVote => " granted".to_owned(),
+        Claim::Refuse => " refused".to_owned(),
         Claim::Append { previous, entries, commit, .. } => {
             format!(" after {previous} +{entries} commit {commit}")
         }

@@ -228,7 +228,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     fn send(&mut self, node: usize, message: R::Message, leaves: u64) -> Checked {
         let facts = R::facts(&message);
-        self.checks.sent(Instant(self.now), &facts)?;
+        let checked = self.checks.sent(Instant(self.now), &facts);
         self.statistics.sent += 1;
         let number = self.statistics.sent;
         let Some(to) = self.place(facts.to) else {
@@ -247,6 +247,8 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         };
         let fate = Some(fate);
         self.tell(TraceEvent::Sent { message: number, facts, nth, fate, arrives });
+        // Whoever looks on has seen what was wrong with it.
+        checked?;
         if is_cut {
             self.lose(number, facts, Loss::Cut);
             return Ok(());
@@ -406,7 +408,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn digest_arrival(&mut self, facts: &Facts) {
         let Facts { from, to, term, kind, name: _, claim } = facts;
         let (first, second) = match claim {
-            Claim::Nothing | Claim::GrantVote | Claim::Answer => (0, 0),
+            Claim::Nothing
+            | Claim::GrantVote
+            | Claim::GrantPreVote
+            | Claim::Refuse
+            | Claim::Answer => (0, 0),
             Claim::AskPreVote { last } | Claim::AskVote { last } => (last.index.0, last.term.0),
             Claim::Append { previous, entries, bytes, commit } => {
                 (previous.index.0 ^ (bytes << 32), commit.0 ^ (u64::from(*entries) << 40))
