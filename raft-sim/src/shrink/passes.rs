@@ -26,7 +26,6 @@ const DRAWS: u64 = 16;
 pub(super) fn all(search: &mut Search<'_>) -> Ended {
     search.enter("cut at the violation");
     search.cut();
-    fewer_events(search);
     let drawn = search.plan().clone();
     search.enter("other draws");
     search.attempt_best((0..search.affordable(DRAWS)).map(|seed| sooner(&drawn, seed)).collect());
@@ -56,17 +55,6 @@ fn sooner(plan: &Plan, seed: u64) -> Plan {
     Plan { seed, static_cut: None, ends_at: Some(end), heal_at: end, ..plan.clone() }
 }
 
-/// A run without end need not go on for long to be seen to have none.
-fn fewer_events(search: &mut Search<'_>) {
-    if !search.is_endless() {
-        return;
-    }
-    let mut plan = search.plan().clone();
-    // A little more than it needs, as what is smaller may need a little longer.
-    plan.limits.events = plan.events_needed() * 9 / 8 + 1_000;
-    search.attempt(plan);
-}
-
 /// Tries everything, the coarse before the fine, until nothing helps any more: first with the fates of messages left to
 /// draws, which other seeds make others, and when the run is short, with each fate said.
 fn descend(search: &mut Search<'_>) {
@@ -83,7 +71,6 @@ fn descend(search: &mut Search<'_>) {
 fn settle(search: &mut Search<'_>, simplify: impl Fn(&mut Search<'_>)) {
     loop {
         let before = search.score();
-        fewer_events(search);
         explicit::operations_and_faults(search);
         items::all(search);
         nodes::all(search);

@@ -167,11 +167,6 @@ impl<'a> Search<'a> {
         self.judge.found == Found::AtEnd
     }
 
-    /// Whether it fails because it does not end.
-    pub(super) fn is_endless(&self) -> bool {
-        self.judge.likeness.property == Property::EventBudget
-    }
-
     /// Whether time is left.
     pub(super) fn goes_on(&self) -> bool {
         self.judge.goes_on()
@@ -340,6 +335,11 @@ impl<'a> Search<'a> {
 }
 
 impl Judge {
+    /// Whether runs fail because they do not end.
+    fn is_endless(&self) -> bool {
+        self.likeness.property == Property::EventBudget
+    }
+
     fn goes_on(&self) -> bool {
         self.began.elapsed() < self.effort.budget
     }
@@ -423,6 +423,11 @@ impl Judge {
 
     /// Runs a plan. If it fails alike, it is cut there.
     fn alike(&self, mut plan: Plan) -> Option<(Plan, Guarded)> {
+        if self.is_endless() {
+            // A run without end need not go on for long to be seen to have none; a little longer than it may need.
+            let enough = plan.events_needed() * 9 / 8 + 1_000;
+            plan.limits.events = plan.limits.events.min(enough);
+        }
         plan.validate().ok()?;
         let guarded = (self.bench.run)(&plan);
         if !Likeness::of(&guarded)?.is_like(&self.likeness) {
