@@ -170,6 +170,7 @@ impl std::fmt::Display for Divergence {
 }
 
 /// What was violated, by name.
+#[cfg(feature = "command")]
 pub(crate) fn named(property: Option<Property>) -> &'static str {
     property.map_or("nothing", Property::name)
 }

@@ -33,6 +33,9 @@ pub(super) struct Score {
 
 const LINE: u64 = 10;
 
+/// An operation that is left to its client counts as so many lines: nobody can read it in the plan.
+const UNSAID: u64 = 4;
+
 pub(super) fn size(plan: &Plan, statistics: &Statistics) -> Size {
     let drawn = drawn(plan, statistics);
     Size { lines: lines(plan) + drawn, drawn, delivered: statistics.delivered, nodes: plan.nodes }
@@ -99,7 +102,7 @@ fn drawn(plan: &Plan, statistics: &Statistics) -> u64 {
         drawn += 1 + statistics.commits / 8;
     }
     if plan.workload.clients > 0 {
-        drawn += statistics.operations_begun;
+        drawn += statistics.operations_begun * UNSAID;
     }
     drawn
 }
@@ -150,12 +153,13 @@ fn harm_of_cut(cut: &Cut, way: impl Fn(Way) -> u64) -> u64 {
     }
 }
 
-/// How many digits the times have that are no trailing zeros.
+/// How many digits the times have that are no trailing zeros, and how long commands are.
 fn digits(plan: &Plan) -> u64 {
     let faults = plan
         .faults
         .iter()
         .flat_map(|timed| [timed.at.0, timed.fault.ends(raft_core::Instant(0)).0]);
+    let commands: u64 = plan.operations.iter().map(|timed| timed.command.0.len() as u64).sum();
     let times = faults
         .chain(plan.actions.iter().map(|timed| timed.at.0))
         .chain(plan.operations.iter().map(|timed| timed.at.0))
@@ -165,7 +169,7 @@ fn digits(plan: &Plan) -> u64 {
             Fate::Lost => 0,
         }))
         .chain(plan.clocks.iter().map(|rate| u64::from(*rate)));
-    times.map(odd_digits).sum()
+    times.map(odd_digits).sum::<u64>() + commands
 }
 
 fn odd_digits(mut time: u64) -> u64 {

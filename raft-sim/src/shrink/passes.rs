@@ -10,7 +10,7 @@ mod world;
 use super::Ended;
 use super::items;
 use super::search::Search;
-use crate::plan::Plan;
+use crate::plan::{CommandBytes, Plan};
 
 pub(super) use world::SETTINGS;
 
@@ -55,6 +55,24 @@ fn sooner(plan: &Plan, seed: u64) -> Plan {
     Plan { seed, static_cut: None, ends_at: Some(end), heal_at: end, ..plan.clone() }
 }
 
+/// Clients ask for something simpler.
+fn commands(search: &mut Search<'_>) {
+    search.enter("simpler commands");
+    let simple = search.commands();
+    for nth in 0..search.plan().operations.len() {
+        let plan = search.plan();
+        let plans = simple.iter().map(|command| {
+            let mut plan = plan.clone();
+            if let Some(timed) = plan.operations.get_mut(nth) {
+                timed.command = CommandBytes(command.clone());
+            }
+            plan
+        });
+        let plans = plans.collect();
+        search.attempt_any(plans);
+    }
+}
+
 /// Tries everything, the coarse before the fine, until nothing helps any more: first with the fates of messages left to
 /// draws, which other seeds make others, and when the run is short, with each fate said.
 fn descend(search: &mut Search<'_>) {
@@ -63,6 +81,7 @@ fn descend(search: &mut Search<'_>) {
     explicit::fates(search);
     settle(search, |search| {
         fates::all(search);
+        commands(search);
         time::round(search);
     });
 }

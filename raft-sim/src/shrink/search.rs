@@ -9,12 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant as Wall};
 
+use bytes::Bytes;
 use raft_core::{Instant, Role};
 
 use super::gather::Gathered;
 use super::measure::{Score, score, size};
 use super::{Effort, Ended, Progress, Shrunk, Size};
 use crate::campaign::{self, Guarded};
+use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::Raft;
@@ -80,11 +82,18 @@ pub(super) struct Bench {
     pub(super) gather: fn(&Plan) -> Gathered,
     /// How many lines a plan takes as a scenario.
     pub(super) lines: fn(&Plan) -> u64,
+    /// Commands that are short when they are written down.
+    pub(super) commands: fn() -> Vec<Bytes>,
 }
 
 impl Bench {
     pub(super) fn new<R: Raft + 'static, M: Machine + 'static>() -> Self {
-        Self { run: campaign::run_guarded::<R, M>, gather: gather::<R, M>, lines: lines::<M> }
+        Self {
+            run: campaign::run_guarded::<R, M>,
+            gather: gather::<R, M>,
+            lines: lines::<M>,
+            commands: commands::<M>,
+        }
     }
 }
 
@@ -99,6 +108,20 @@ fn gather<R: Raft, M: Machine>(plan: &Plan) -> Gathered {
 fn lines<M: Machine>(plan: &Plan) -> u64 {
     let text = Scenario::of(plan.clone()).write::<M>();
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count() as u64
+}
+
+/// So many commands are drawn, and so many of the shortest kept.
+const COMMANDS: (u64, usize) = (64, 8);
+
+fn commands<M: Machine>() -> Vec<Bytes> {
+    let drawn = (0..COMMANDS.0).map(|nth| M::command(&mut Draw::new(0, Domain::Machine, &[nth])));
+    let text =
+        |command: &Bytes| M::command_text(command).map_or(2 * command.len() + 2, |it| it.len());
+    let mut commands: Vec<Bytes> = drawn.collect();
+    commands.sort_by_key(|command| (text(command), command.clone()));
+    commands.dedup();
+    commands.truncate(COMMANDS.1);
+    commands
 }
 
 /// Runs plans, and says which will do.
@@ -190,6 +213,11 @@ impl<'a> Search<'a> {
     fn report(&mut self) {
         let Self { runs, trying, .. } = *self;
         (self.tell)(Progress { runs, size: self.best.size, trying });
+    }
+
+    /// Commands that are short when they are written down.
+    pub(super) fn commands(&self) -> Vec<Bytes> {
+        (self.judge.bench.commands)()
     }
 
     /// What the smallest plan draws.
