@@ -18,7 +18,9 @@ use crate::plan::Plan;
 use crate::raft::Raft;
 use crate::run_file::{Mark, RunFile, marks};
 use crate::story::Narrator;
-use crate::violation::{Property, Violation};
+#[cfg(feature = "command")]
+use crate::violation::Property;
+use crate::violation::Violation;
 
 /// How many events of a node, recorded and found, are passed over to find one that is both.
 const AHEAD: usize = 100;
