@@ -59,6 +59,7 @@ pub use error::{Problem, ScenarioError};
 pub use expectation::{Ending, Expectation, Fact};
 pub use mismatch::{Difference, Mismatch};
 
+pub(crate) use event::fault_text;
 pub(crate) use expectation::Found;
 
 use place::{Notes, Place, Timed};

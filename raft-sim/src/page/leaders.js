@@ -14,8 +14,9 @@ function leaderPart(id, e) {
   const state = stateAt(id, e);
   const peers = records.nodes.get(id).peers.at(e) || [];
   const before = new Map((records.nodes.get(id).peers.at(e - 1) || []).map((peer) => [peer[0], peer]));
+  const members = membersAt(id, e);
   const rows = peers.map(([peer, matched, next, flow]) => [
-    nodeName(peer),
+    `${nodeName(peer)}${members?.learners.includes(peer) ? " (learner)" : ""}`,
     changing(`i${matched}`, before.has(peer) ? `i${before.get(peer)[1]}` : `i${matched}`),
     changing(`i${next}`, before.has(peer) ? `i${before.get(peer)[2]}` : `i${next}`), flow,
     agreementCell(id, peer, matched, e),
@@ -54,7 +55,8 @@ function countedWords(id, state, peers, e) {
   const counted = candidates.find((index) => isQuorum(members, [...matches].filter(([, matched]) => matched >= index).map(([node]) => node))) ?? 0;
   const entry = counted > 0 ? entryAt(id, e, counted) : null;
   const of = entry && !entry.isCompacted ? `@T${entry.term}${entry.term === state.term ? "" : " (an earlier term)"}` : "";
-  const who = [...matches].filter(([, matched]) => matched >= counted).map(([node]) => node);
+  const votes = (node) => members.voters.includes(node) || members.outgoing.includes(node);
+  const who = [...matches].filter(([node, matched]) => matched >= counted && votes(node)).map(([node]) => node);
   return `A quorum of ${memberWords(members)}: by match, i${counted}${of} (at ${nodeNames(who)}).${beyondWords(id, state, counted, matches, e)}`;
 }
 

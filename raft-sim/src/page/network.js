@@ -51,7 +51,10 @@ function components(nodes, e) {
 }
 
 function faultList(e) {
-  const active = records.faults.filter(({ began, ended }) => began <= e && (ended < 0 || ended > e)).slice(-8);
+  // A crash is over at once; that the node is down is said elsewhere.
+  const isCrash = (began) => /: (crash|lose-|power-loss)/.test(run.text(began));
+  const goesOn = ({ began, ended }) => began <= e && (ended < 0 || ended > e) && !isCrash(began);
+  const active = records.faults.filter(goesOn).slice(-8);
   const phase = records.phases.at(e);
   return [
     element("h3", {}, phase || "Faults and actions", active.length ? `: ${active.length} faults going on` : ": no fault goes on"),

@@ -154,7 +154,8 @@ fn messages_text(kind: MessageKind, from: Option<Target>, to: Option<Target>) ->
     format!("{}{from}{to}", kind_text(kind))
 }
 
-fn fault_text(fault: &Fault) -> String {
+/// A fault in the words of a scenario: `cut isolate n2 for 300ms`.
+pub(crate) fn fault_text(fault: &Fault) -> String {
     let (subject, lasts) = match *fault {
         Fault::Cut { cut, lasts } => (format!("cut {}", cut::text(cut)), lasts),
         Fault::Flap { cut, down, up, lasts } => {

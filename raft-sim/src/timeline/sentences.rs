@@ -12,6 +12,7 @@ use super::words::seconds;
 use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::raft::{Answer, Claim, Facts, Task, View};
+use crate::scenario::fault_text;
 use crate::served::describe;
 use crate::world::{LogEntry, Loss, Started, TraceEvent};
 
@@ -303,7 +304,7 @@ fn faults(event: TraceEvent<'_>) -> Option<String> {
     Some(match event {
         TraceEvent::FaultBegan { fault, what, nodes } => {
             let on = if nodes.is_empty() { String::new() } else { format!(" on {}", names(nodes)) };
-            format!("FAULT {} begins{on}: {what:?}", number(fault))
+            format!("FAULT {} begins{on}: {}", number(fault), fault_text(what))
         }
         TraceEvent::FaultEnded { fault } => format!("FAULT {} ends", number(fault)),
         TraceEvent::Phase { phase } => format!("PHASE {}", phase.name()),
