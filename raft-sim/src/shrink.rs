@@ -31,7 +31,7 @@ pub use measure::Size;
 use search::{Bench, Search};
 
 /// How long to search unless somebody says.
-pub const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(9);
 
 /// What a search may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

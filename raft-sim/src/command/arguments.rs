@@ -158,7 +158,7 @@ pub(crate) struct ShrinkArguments {
     #[arg(long, value_name = "VERSION")]
     pub(crate) generator: Option<u32>,
     /// Be content with what was found after this long
-    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "9s")]
     pub(crate) time: Duration,
     /// How many plans to run at a time (default: one per core)
     #[arg(long, value_name = "JOBS", value_parser = threads)]

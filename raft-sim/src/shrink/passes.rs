@@ -17,7 +17,7 @@ pub(super) use world::SETTINGS;
 /// A plan so small is not looked for again from elsewhere.
 const SMALL: (u64, u64) = (8, 30);
 /// After so many searches from elsewhere that found nothing smaller the search is over.
-const VAIN: u32 = 12;
+const VAIN: u32 = 6;
 /// So many other draws of the plan are run to find where to begin.
 const DRAWS: u64 = 16;
 
