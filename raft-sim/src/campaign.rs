@@ -24,7 +24,7 @@ use crate::machine::Machine;
 use crate::plan::Profile;
 use crate::raft::Raft;
 
-pub use run::{Failure, Guarded, replay, run_guarded};
+pub use run::{Failure, Guarded, replay, run_guarded, run_within};
 pub use seeds::{SeedRequest, Seeds, SeedsError, Shard, ShardError};
 pub use summary::{
     BUSY_RUNS, COMMON, COMMON_RUNS, Completion, Group, Medians, Slowest, Summary, TELLING_RUNS,

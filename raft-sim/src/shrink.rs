@@ -5,7 +5,7 @@
 //! does not reshuffle the rest; what is explicit and differs from a benign world then is a line, and lines are taken
 //! away, by halves, by kinds and one by one, for as long as what is left violates the same.
 //!
-//! Invariants: what is kept has been run, and violates the same property with the same roles; the result depends on
+//! Invariants: what is kept is a run that violated the same property with the same roles, cut right after that; the result depends on
 //! the plan alone unless time runs out; it is never larger than what it was made of.
 
 mod gather;
@@ -20,9 +20,9 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use crate::campaign;
+use crate::campaign::{self, SEED_LIMIT};
 use crate::machine::Machine;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 use crate::raft::Raft;
 use crate::violation::{Property, Violation};
 
@@ -36,7 +36,7 @@ pub const DEFAULT_BUDGET: Duration = Duration::from_secs(9);
 /// What a search may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// No run is begun after this long.
+    /// Nothing else is tried after this long.
     pub budget: Duration,
     /// How many runs at a time.
     pub jobs: NonZeroUsize,
@@ -73,7 +73,7 @@ pub struct Shrunk {
     pub after: Size,
     /// How many plans were run.
     pub runs: u64,
-    /// Whether time ran out before nothing could be made smaller any more.
+    /// Why the search ended.
     pub ended: Ended,
     /// How long it took.
     pub elapsed: Duration,
@@ -100,6 +100,9 @@ pub enum ShrinkError {
         /// The plan's seed.
         seed: u64,
     },
+    /// The plan cannot be run.
+    #[error("the plan cannot be run: {0}")]
+    Plan(#[from] PlanError),
     /// A run that did not return.
     #[error(
         "a run that takes too long on the wall clock cannot be made smaller: each attempt would take as long"
@@ -110,15 +113,16 @@ pub enum ShrinkError {
 /// Makes a failing plan smaller, and tells how that goes.
 ///
 /// # Errors
-/// When the plan does not fail, or does not end.
+/// When the plan cannot be run, does not fail, or does not return.
 pub fn shrink<R: Raft + 'static, M: Machine + 'static>(
     plan: &Plan,
     effort: Effort,
     mut tell: impl FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
     let began = campaign::now();
+    plan.validate()?;
     let bench = Bench::new::<R, M>();
-    let first = (bench.run)(plan);
+    let first = (bench.run)(plan, SEED_LIMIT);
     let Some(violation) = first.verdict.violation.clone() else {
         return Err(ShrinkError::Clean { seed: plan.seed });
     };
@@ -126,7 +130,7 @@ pub fn shrink<R: Raft + 'static, M: Machine + 'static>(
         return Err(ShrinkError::Endless);
     }
     let mut search = Search::new(bench, plan, &first, effort, began, &mut tell);
-    let before = search.size();
+    let before = search.told(plan, search.size());
     let ended = passes::all(&mut search);
     Ok(search.into_shrunk(before, ended, began.elapsed()))
 }

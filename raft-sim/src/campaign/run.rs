@@ -79,6 +79,24 @@ pub fn run_guarded<R: Raft, M: Machine>(plan: &Plan) -> Guarded {
     }
 }
 
+/// Runs a plan, and gives it up, as failed, when that takes longer than `limit` on the wall clock. It then goes on in a
+/// thread that nobody waits for.
+pub fn run_within<R: Raft + 'static, M: Machine + 'static>(
+    plan: &Plan,
+    limit: Duration,
+) -> Guarded {
+    let (sender, receiver) = mpsc::channel();
+    let whole = plan.clone();
+    let run = thread::spawn(move || drop(sender.send(run_guarded::<R, M>(&whole))));
+    match receiver.recv_timeout(limit) {
+        Ok(guarded) => {
+            drop(run.join());
+            guarded
+        }
+        Err(_) => overdue(plan.seed, limit),
+    }
+}
+
 /// Runs a plan and tells `trace` everything that happens in it. A panic becomes a violation, after
 /// `trace` has been told what went before, and so does a run that takes longer than `limit` on the wall
 /// clock, as in a [`Campaign`](super::Campaign) with that limit.

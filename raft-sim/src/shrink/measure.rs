@@ -1,7 +1,7 @@
 //! How large a plan is, to somebody who has to read it and the run that it makes.
 //!
 //! A line is something that differs from a benign world: a setting, a fault, an operation, the fate of a message. What a
-//! plan leaves to draws is counted as well, once for every time that it was drawn.
+//! plan leaves to draws is counted as well, for every time that it was drawn.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::plan::{CrashPoint, Cut, Fate, Fault, Network, Plan, PlanSettings, Spa
 use crate::verdict::Statistics;
 
 /// How large a plan and its run are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Size {
     /// What differs from a benign world, and what is left to draws.
     pub lines: u64,
@@ -21,7 +21,7 @@ pub struct Size {
     pub nodes: u32,
 }
 
-/// What is compared: a message is a tenth of a line.
+/// What is compared: a message and a node are a tenth of a line each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Score {
     weight: u64,

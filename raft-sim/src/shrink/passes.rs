@@ -28,7 +28,11 @@ pub(super) fn all(search: &mut Search<'_>) -> Ended {
     search.cut();
     let drawn = search.plan().clone();
     search.enter("other draws");
-    search.attempt_best((0..search.affordable(DRAWS)).map(|seed| sooner(&drawn, seed)).collect());
+    let redrawn = |search: &Search<'_>, seed: u64| {
+        if search.is_about_time() { Plan { seed, ..drawn.clone() } } else { sooner(&drawn, seed) }
+    };
+    let count = search.affordable(DRAWS);
+    search.attempt_best((0..count).map(|seed| redrawn(search, seed)).collect());
     descend(search);
     let (mut vain, mut seed) = (0, 0);
     while vain < VAIN && search.goes_on() {

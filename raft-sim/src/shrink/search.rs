@@ -62,6 +62,8 @@ struct Kept {
     violation: Violation,
     size: Size,
     score: Score,
+    /// How many events its run has.
+    events: u64,
 }
 
 /// When in a run the violation is found.
@@ -77,7 +79,7 @@ enum Found {
 #[derive(Clone, Copy)]
 pub(super) struct Bench {
     /// Runs a plan.
-    pub(super) run: fn(&Plan) -> Guarded,
+    pub(super) run: fn(&Plan, Duration) -> Guarded,
     /// Runs a plan, and watches what it draws.
     pub(super) gather: fn(&Plan) -> Gathered,
     /// How many lines a plan takes as a scenario.
@@ -89,11 +91,15 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn new<R: Raft + 'static, M: Machine + 'static>() -> Self {
         Self {
-            run: campaign::run_guarded::<R, M>,
+            run: campaign::run_within::<R, M>,
             gather: gather::<R, M>,
             lines: lines::<M>,
             commands: commands::<M>,
         }
+    }
+
+    fn told(self, plan: &Plan, size: Size) -> Size {
+        Size { lines: (self.lines)(plan) + size.drawn, ..size }
     }
 }
 
@@ -124,9 +130,14 @@ fn commands<M: Machine>() -> Vec<Bytes> {
     commands
 }
 
+/// An attempt that takes longer is given up: the code under test may do anything.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
+
 /// Runs plans, and says which will do.
 struct Judge {
     bench: Bench,
+    /// How many events the plan that was begun with may have.
+    limit: u64,
     likeness: Likeness,
     found: Found,
     effort: Effort,
@@ -136,6 +147,8 @@ struct Judge {
 /// A search for a smaller plan.
 pub(super) struct Search<'a> {
     judge: Judge,
+    /// What was begun with.
+    first: Kept,
     best: Kept,
     /// The smallest so far, while the search looks elsewhere.
     aside: Option<Kept>,
@@ -160,9 +173,20 @@ impl<'a> Search<'a> {
         let violation = first.verdict.violation.clone().expect("a failing run violates something");
         let size = size(plan, &first.verdict.statistics);
         let score = score(plan, size);
-        let best = Kept { plan: plan.clone(), violation, size, score };
-        let judge = Judge { bench, likeness, found: Found::Inside, effort, began };
-        Self { judge, best, aside: None, tried: BTreeSet::new(), runs: 1, trying: "to begin", tell }
+        let events = first.verdict.statistics.events;
+        let best = Kept { plan: plan.clone(), violation, size, score, events };
+        let limit = plan.limits.events;
+        let judge = Judge { bench, limit, likeness, found: Found::Inside, effort, began };
+        Self {
+            judge,
+            first: best.clone(),
+            best,
+            aside: None,
+            tried: BTreeSet::new(),
+            runs: 1,
+            trying: "to begin",
+            tell,
+        }
     }
 
     /// The smallest plan so far.
@@ -185,6 +209,21 @@ impl<'a> Search<'a> {
         self.best.violation.at
     }
 
+    /// The size of a plan, with the lines that it takes when it is written down.
+    pub(super) fn told(&self, plan: &Plan, size: Size) -> Size {
+        self.judge.bench.told(plan, size)
+    }
+
+    /// Whether what is violated shows only after the healing.
+    pub(super) fn is_about_time(&self) -> bool {
+        matches!(self.judge.likeness.property, Property::Liveness | Property::SteadyProgress)
+    }
+
+    /// Whether it fails because it does not end.
+    pub(super) fn is_endless(&self) -> bool {
+        self.judge.is_endless()
+    }
+
     /// Whether it fails only when all of it is looked at.
     pub(super) fn is_found_at_end(&self) -> bool {
         self.judge.found == Found::AtEnd
@@ -197,10 +236,9 @@ impl<'a> Search<'a> {
 
     /// So many runs, or fewer if they would take more than a twentieth of the time.
     pub(super) fn affordable(&self, runs: u64) -> u64 {
-        let jobs = self.judge.effort.jobs.get() as u128;
-        let each = self.judge.began.elapsed().as_micros() / u128::from(self.runs.max(1));
+        // By the number of events, so that it is the same on every machine; one takes about a microsecond.
         let share = self.judge.effort.budget.as_micros() / 20;
-        let most = u64::try_from(share / (each * jobs / 2).max(1)).unwrap_or(runs);
+        let most = u64::try_from(share / u128::from(self.best.events.max(1))).unwrap_or(runs);
         runs.min(most).max(2)
     }
 
@@ -239,6 +277,9 @@ impl<'a> Search<'a> {
             return None;
         }
         let (kept, vain) = self.judge.first_smaller(&fresh, &self.best);
+        // Later ones may have been run meanwhile, by as many threads as there are: nobody knows of them.
+        let until = kept.as_ref().map_or(usize::MAX, |(place, _)| *place);
+        let vain: Vec<usize> = vain.into_iter().filter(|place| *place < until).collect();
         self.runs += vain.len() as u64 + u64::from(kept.is_some());
         self.tried.extend(vain.into_iter().map(|place| fingerprint(&fresh[place])));
         let (place, kept) = kept?;
@@ -309,13 +350,12 @@ impl<'a> Search<'a> {
     /// Begins again with the plan among these whose run is shortest, if one fails alike. The smallest plan so far is
     /// put aside.
     pub(super) fn begin_again(&mut self, plans: &[Plan]) -> bool {
-        let best = &self.best;
-        let runs = self.judge.each(plans, |_, plan| {
-            let within = plan.ends_at.is_none_or(|end| end > best.violation.at);
-            if within { self.judge.kept(plan.clone()) } else { None }
-        });
-        self.runs += plans.len() as u64;
-        let shortest = runs.into_iter().flatten().min_by_key(|kept| kept.size.delivered);
+        let plans: Vec<Plan> =
+            plans.iter().map(|plan| tidied(plan.clone(), &self.best.plan)).collect();
+        let runs = self.judge.each(&plans, |_, plan| Some(self.judge.kept(plan.clone())));
+        self.runs += runs.iter().flatten().count() as u64;
+        let alike = runs.into_iter().flatten().flatten();
+        let shortest = alike.min_by_key(|kept| kept.size.delivered);
         let Some(kept) = shortest else { return false };
         self.aside = Some(std::mem::replace(&mut self.best, kept));
         true
@@ -353,11 +393,12 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn into_shrunk(self, before: Size, ended: Ended, elapsed: Duration) -> Shrunk {
-        let smallest = self.aside.into_iter().chain([self.best]).min_by_key(|kept| kept.score);
+        let bench = self.judge.bench;
+        let all = self.aside.into_iter().chain([self.best, self.first]);
+        let smallest = all.min_by_key(|kept| kept.score);
         let Kept { plan, violation, size, .. } = smallest.expect("there is always one");
         let plan = Plan { profile: Plan::benign(0, 1).profile, ..plan };
-        let lines = (self.judge.bench.lines)(&plan) + size.drawn;
-        let after = Size { lines, ..size };
+        let after = bench.told(&plan, size);
         Shrunk { plan, violation, before, after, runs: self.runs, ended, elapsed }
     }
 }
@@ -446,18 +487,19 @@ impl Judge {
         let violation = guarded.verdict.violation?;
         let size = size(&plan, &guarded.verdict.statistics);
         let score = score(&plan, size);
-        Some(Kept { plan, violation, size, score })
+        let events = guarded.verdict.statistics.events;
+        Some(Kept { plan, violation, size, score, events })
     }
 
     /// Runs a plan. If it fails alike, it is cut there.
     fn alike(&self, mut plan: Plan) -> Option<(Plan, Guarded)> {
         if self.is_endless() {
-            // A run without end need not go on for long to be seen to have none; a little longer than it may need.
-            let enough = plan.events_needed() * 9 / 8 + 1_000;
-            plan.limits.events = plan.limits.events.min(enough);
+            // A run without end need not go on for long to be seen to have none, but well longer than a sound one may.
+            let enough = plan.events_needed() * 4 + 20_000;
+            plan.limits.events = self.limit.min(enough);
         }
         plan.validate().ok()?;
-        let guarded = (self.bench.run)(&plan);
+        let guarded = (self.bench.run)(&plan, ATTEMPT_LIMIT);
         if !Likeness::of(&guarded)?.is_like(&self.likeness) {
             return None;
         }

@@ -118,7 +118,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     }
 
     /// The prober's number.
-    fn prober(&self) -> u32 {
+    pub(super) fn prober(&self) -> u32 {
         u32::try_from(self.clients.len() - 1).expect("a plan has at most 256 clients")
     }
 

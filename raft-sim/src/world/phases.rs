@@ -389,8 +389,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// The size of the prober's last command, if the cluster was asked for it and refused it for that.
     fn refused_as_too_large(&self) -> Option<u64> {
         let operations = self.checks.history().operations();
-        let last =
-            operations.iter().rfind(|operation| operation.client == self.plan.workload.clients)?;
+        let last = operations.iter().rfind(|operation| operation.client == self.prober())?;
         match last.answer.as_ref()?.outcome {
             Outcome::Refused { refusal: Refusal::TooLarge, .. } => Some(last.command.len() as u64),
             _ => None,

@@ -11,6 +11,9 @@ use crate::plan::{DiskProfile, Fault, Override, Plan, Rare, Span, Target, TimedF
 /// Says whom faults struck, and what clients asked for.
 pub(super) fn operations_and_faults(search: &mut Search<'_>) {
     search.enter("what was drawn is said");
+    if !search.goes_on() {
+        return;
+    }
     let gathered = search.gather();
     // Asking operations one by one may take more lines than letting clients choose, but they can go one by one.
     for step in [with_faults, with_operations] {

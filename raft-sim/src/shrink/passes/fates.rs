@@ -44,7 +44,7 @@ type Group = (MessageKind, Option<NodeId>, Option<NodeId>);
 
 /// Several messages of a kind that are lost, or late, between the first and the last of them.
 fn together(search: &mut Search<'_>) {
-    if search.plan().overrides.len() < 2 {
+    if search.plan().overrides.len() < 2 || !search.goes_on() {
         return;
     }
     let gathered = search.gather();

@@ -44,6 +44,7 @@ fn without(plan: &Plan, gone: NodeId) -> Plan {
         plan.founders = (plan.founders - 1).max(1);
     }
     plan.nodes -= 1;
+    plan.static_cut = None;
     if let Some(others) = &mut plan.other_settings {
         others.nodes.retain(|id| *id != gone);
         others.nodes.iter_mut().for_each(|id| *id = named(*id));
@@ -51,7 +52,6 @@ fn without(plan: &Plan, gone: NodeId) -> Plan {
     plan.faults.retain_mut(|timed| {
         rename_fault(
             &mut timed.fault,
-            gone,
             &|target| match target {
                 Target::Node(id) if id == gone => None,
                 Target::Node(id) => Some(Target::Node(named(id))),
@@ -90,7 +90,6 @@ fn without(plan: &Plan, gone: NodeId) -> Plan {
 /// Whether anything is left of a fault.
 fn rename_fault(
     fault: &mut Fault,
-    gone: NodeId,
     renamed: &dyn Fn(Target) -> Option<Target>,
     group: &dyn Fn(Nodes) -> Nodes,
 ) -> bool {
@@ -121,6 +120,6 @@ fn rename_fault(
         | Fault::LoseDisk { target, .. }
         | Fault::Pause { target, .. }
         | Fault::SlowDisk { target, .. } => rename(target),
-        Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => gone.0 > 0,
+        Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => true,
     }
 }

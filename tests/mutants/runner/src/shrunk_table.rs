@@ -29,7 +29,7 @@ fn troubles(shrunk: &Shrunk) -> impl Iterator<Item = (&str, &str)> {
         .chain(by_hand.filter_map(|(name, trouble)| Some((name.as_str(), trouble.as_deref()?))))
 }
 
-/// The least, the median and the greatest of some numbers.
+/// The median and the greatest of some numbers.
 fn spread(rows: &[&Shrunk], number: impl Fn(&Shrunk) -> u64) -> (u64, u64) {
     let mut numbers: Vec<u64> = rows.iter().map(|shrunk| number(shrunk)).collect();
     numbers.sort_unstable();
