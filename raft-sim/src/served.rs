@@ -77,6 +77,11 @@ impl<M: Machine> Served<M> {
         Self::new(self.max_sessions())
     }
 
+    /// Whether it is behind a table of sessions.
+    pub(crate) fn has_sessions(&self) -> bool {
+        self.table.is_some()
+    }
+
     fn max_sessions(&self) -> u64 {
         self.table.as_ref().map_or(0, |table| table.sessions.limits().max_sessions.get())
     }

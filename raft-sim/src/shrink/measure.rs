@@ -15,6 +15,8 @@ pub struct Size {
     pub lines: u64,
     /// How often something was drawn that the plan leaves open: part of the lines.
     pub drawn: u64,
+    /// Operations that clients choose for themselves: part of what is drawn.
+    pub unsaid: u64,
     /// Messages that arrived until the violation.
     pub delivered: u64,
     /// Nodes.
@@ -33,16 +35,23 @@ pub(super) struct Score {
 
 const LINE: u64 = 10;
 
-/// An operation that is left to its client counts as so many lines: nobody can read it in the plan.
-const UNSAID: u64 = 4;
+/// An operation that is left to its client is as bad as so many more lines: nobody can read it in the plan.
+const UNSAID: u64 = 3;
 
 pub(super) fn size(plan: &Plan, statistics: &Statistics) -> Size {
     let drawn = drawn(plan, statistics);
-    Size { lines: lines(plan) + drawn, drawn, delivered: statistics.delivered, nodes: plan.nodes }
+    Size {
+        lines: lines(plan) + drawn,
+        drawn,
+        unsaid: if plan.workload.clients > 0 { statistics.operations_begun } else { 0 },
+        delivered: statistics.delivered,
+        nodes: plan.nodes,
+    }
 }
 
 pub(super) fn score(plan: &Plan, size: Size) -> Score {
-    let weight = size.lines * LINE + size.delivered + u64::from(size.nodes);
+    let lines = size.lines + size.unsaid * UNSAID;
+    let weight = lines * LINE + size.delivered + u64::from(size.nodes);
     Score { weight, harm: harm(plan), digits: digits(plan) }
 }
 
@@ -102,7 +111,7 @@ fn drawn(plan: &Plan, statistics: &Statistics) -> u64 {
         drawn += 1 + statistics.commits / 8;
     }
     if plan.workload.clients > 0 {
-        drawn += statistics.operations_begun * UNSAID;
+        drawn += statistics.operations_begun;
     }
     drawn
 }
