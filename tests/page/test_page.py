@@ -237,8 +237,8 @@ class Page(unittest.TestCase):
     def test_the_chain_of_causes(self):
         self.open(self.violated)
         self.assertGreaterEqual(len(self.all("#why .event-link")), 1, "the violation has a cause")
-        # A vote has a long one: back to the timer that began the election.
-        self.press("/", *"VoteReply granted", Keys.ENTER, Keys.ESCAPE)
+        # An election has a long one: back to the timer that began the election.
+        self.press("/", *"IS ELECTED", Keys.ENTER, Keys.ESCAPE)
         causes = self.all("#why .event-link")
         self.assertGreater(len(causes), 4)
         self.assertGreater(len(self.all(".row.chain")), 1, "the chain is marked in the lanes")
