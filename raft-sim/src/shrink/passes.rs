@@ -18,6 +18,8 @@ pub(super) use world::SETTINGS;
 const SMALL: (u64, u64) = (8, 30);
 /// After so many searches from elsewhere that found nothing smaller the search is over.
 const VAIN: u32 = 6;
+/// So many lines are more than anybody wants to read: the search goes on while there is time.
+const LARGE: u64 = 30;
 /// So many other draws of the plan are run to find where to begin.
 const DRAWS: u64 = 16;
 
@@ -35,13 +37,13 @@ pub(super) fn all(search: &mut Search<'_>) -> Ended {
     search.attempt_best((0..count).map(|seed| redrawn(search, seed)).collect());
     descend(search);
     let (mut vain, mut seed) = (0, 0);
-    while vain < VAIN && search.goes_on() {
+    while (vain < VAIN || search.size().lines > LARGE) && search.goes_on() {
         if (search.size().lines, search.size().delivered) <= SMALL {
             break;
         }
         search.enter("other draws");
-        let plans: Vec<Plan> = (seed..seed + DRAWS).map(|seed| sooner(&drawn, seed)).collect();
-        seed += DRAWS;
+        let plans: Vec<Plan> = (seed..seed + count).map(|seed| redrawn(search, seed)).collect();
+        seed += count;
         vain += 1;
         if search.begin_again(&plans) {
             descend(search);

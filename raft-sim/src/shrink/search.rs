@@ -494,8 +494,9 @@ impl Judge {
     /// Runs a plan. If it fails alike, it is cut there.
     fn alike(&self, mut plan: Plan) -> Option<(Plan, Guarded)> {
         if self.is_endless() {
-            // A run without end need not go on for long to be seen to have none, but well longer than a sound one may.
-            let enough = plan.events_needed() * 4 + 20_000;
+            // A run without end need not go on for long to be seen to have none, but well longer than a sound one may:
+            // that is estimated too high already.
+            let enough = plan.events_needed() * 4 + 2_000;
             plan.limits.events = self.limit.min(enough);
         }
         plan.validate().ok()?;
