@@ -7,14 +7,14 @@ mod nodes;
 mod time;
 mod world;
 
-use super::Ended;
 use super::items;
 use super::search::Search;
+use super::{Ended, Size};
 use crate::plan::{CommandBytes, Plan};
 
 pub(super) use world::SETTINGS;
 
-/// A plan so small is not looked for again from elsewhere.
+/// A plan of so many lines and messages is not looked for again from elsewhere, if it says what clients ask for.
 const SMALL: (u64, u64) = (8, 30);
 /// After so many searches from elsewhere that found nothing smaller the search is over.
 const VAIN: u32 = 6;
@@ -38,7 +38,7 @@ pub(super) fn all(search: &mut Search<'_>) -> Ended {
     descend(search);
     let (mut vain, mut seed) = (0, 0);
     while (vain < VAIN || search.size().lines > LARGE) && search.goes_on() {
-        if (search.size().lines, search.size().delivered) <= SMALL {
+        if is_small(search.size()) {
             break;
         }
         search.enter("other draws");
@@ -53,6 +53,10 @@ pub(super) fn all(search: &mut Search<'_>) -> Ended {
         }
     }
     if search.goes_on() { Ended::Smallest } else { Ended::TimeUp }
+}
+
+fn is_small(size: Size) -> bool {
+    size.unsaid == 0 && (size.lines, size.delivered) <= SMALL
 }
 
 /// Another draw of a plan, which fails before it is healed if it fails at all.
