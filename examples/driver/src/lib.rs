@@ -24,4 +24,5 @@ pub mod runtime;
 pub mod members;
 
 pub use command::{Appended, DispatchError, RequestError, To};
+pub use packet::CallError;
 pub use handle::{Handle, Happened};

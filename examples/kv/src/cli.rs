@@ -1,0 +1,10 @@
+//! The command line.
+
+mod ask;
+mod make;
+mod run;
+mod serve;
+mod settings;
+mod text;
+
+pub use run::{Faults, main};
