@@ -10,6 +10,7 @@ use crate::message::SnapshotReceipt;
 use crate::snapshot::{PartialSnapshot, SnapshotMeta, StageAnswer};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Incoming {
     /// What is staged and durable; of a snapshot that is fetched from elsewhere, nothing yet.
     partial: Option<PartialSnapshot>,
@@ -20,6 +21,7 @@ pub(crate) struct Incoming {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct UnderWay {
     number: u64,
     /// What will be staged then.

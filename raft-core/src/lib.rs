@@ -60,7 +60,9 @@ pub use message::{
 pub use node::Node;
 pub use persist::{Append, HardState, Persist, Persisted, Write};
 pub use rejection::{Rejection, Rejections};
-pub use replay::{RecordedInput, RecordedLine, RecordedStart, RecordedStep, ReplayError};
+pub use replay::{
+    RecordedInput, RecordedLine, RecordedNode, RecordedStart, RecordedStep, ReplayError,
+};
 pub use request::{Outcome, Refusal, Reply, Request};
 pub use restore::{Bootstrap, Force, Join, LogSummary, RestoreError, Restored, Start};
 pub use snapshot::{

@@ -19,6 +19,7 @@ use crate::terms::Terms;
 use crate::types::{LogIndex, LogPosition, Term};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Log {
     terms: Terms,
     /// The last entries of the log.

@@ -5,6 +5,7 @@ use crate::types::{LogIndex, LogPosition};
 
 /// Invariant: `applied <= handed <= commit`, and `handed <= durable` when it rises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct MachineLane {
     /// Up to here the machine has reported.
     pub(crate) applied: LogIndex,

@@ -218,6 +218,7 @@ impl Membership {
 ///
 /// Invariant: never empty, indexes strictly rise, the first is the one as of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Memberships {
     history: Vec<(LogIndex, Arc<Membership>)>,
 }

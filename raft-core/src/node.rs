@@ -35,8 +35,8 @@ use crate::types::{Instant, NodeId, Term};
 /// See the [crate's page](crate) for the loop that drives it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
-    replica: Replica,
-    role: RoleState,
+    pub(crate) replica: Replica,
+    pub(crate) role: RoleState,
 }
 
 impl Node {

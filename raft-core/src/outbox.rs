@@ -17,11 +17,13 @@ use crate::types::{Term, WriteNumber};
 const MAX_WITHHELD: usize = 1_024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Outbox {
     withheld: Vec<Withheld>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Withheld {
     /// The write that must be durable first.
     until: WriteNumber,

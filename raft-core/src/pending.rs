@@ -20,6 +20,7 @@ use crate::token::Life;
 use crate::types::{Instant, LogIndex, LogPosition, NodeId, RequestId, Term};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Pending {
     /// Appended here. Positions are given in rising order, and so are deadlines.
     appended: VecDeque<Waiting<LogPosition>>,
@@ -38,6 +39,7 @@ pub(crate) struct Pending {
 
 /// A request that waits, by what it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Waiting<K> {
     key: K,
     request: RequestId,

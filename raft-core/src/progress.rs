@@ -18,6 +18,7 @@ use crate::status::PeerFlow;
 use crate::types::{Instant, LogIndex, LogPosition, Round, Ticks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Progress {
     /// Up to here the peer's durable log is known to equal the leader's. Never falls in a term.
     matched: LogIndex,
@@ -37,6 +38,7 @@ pub(crate) struct Progress {
 
 /// What heartbeats and their answers say of a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Contact {
     /// The last round it answered.
     pub(crate) answered: Round,
@@ -48,12 +50,14 @@ pub(crate) struct Contact {
 
 /// When a removed member is let go: when it knows the membership without it is committed, or after a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Departure {
     pub(crate) membership: LogIndex,
     pub(crate) until: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Flow {
     Probe(Probe),
     Stream(Window),
@@ -61,6 +65,7 @@ enum Flow {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Probe {
     /// To be sent, with entries.
     Due,
@@ -74,6 +79,7 @@ enum Probe {
 ///
 /// Invariant: `bytes` is the sum over `messages`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Window {
     messages: VecDeque<InFlight>,
     bytes: u64,
@@ -82,6 +88,7 @@ struct Window {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct InFlight {
     last: LogIndex,
     bytes: u64,

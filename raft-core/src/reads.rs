@@ -13,6 +13,7 @@ use crate::request::{Outcome, Refusal};
 use crate::types::{Instant, LogIndex, NodeId, RequestId, Ticks};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Reads {
     /// The number of the last question.
     asked: u64,
@@ -27,6 +28,7 @@ pub(crate) struct Reads {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Read<K> {
     key: K,
     request: RequestId,

@@ -5,8 +5,8 @@
 //! only here are they minted again.
 //!
 //! A driver that keeps a flight recorder writes a [`RecordedLine`] for the start, one for each step before it is taken,
-//! and now and then the node's status, with which a replay is compared. `raft-sim replay` reads a file of
-//! such lines as JSON.
+//! and now and then the node's status, with which a replay is compared. One that keeps only the last part of a life
+//! begins that part with the node as it was ([`RecordedNode`]). `raft-sim replay` reads a file of such lines as JSON.
 
 use alloc::boxed::Box;
 
@@ -19,8 +19,10 @@ use crate::input::Input;
 use crate::message::Envelope;
 use crate::node::Node;
 use crate::persist::Persisted;
+use crate::replica::Replica;
 use crate::request::Request;
 use crate::restore::{RestoreError, Start};
+use crate::role::RoleState;
 use crate::snapshot::{
     ChunkAnswer, ChunkRead, ChunkWritten, SnapshotMeta, SnapshotTaken, StageAnswer,
 };
@@ -55,12 +57,45 @@ use crate::types::{Incarnation, Instant, LogIndex, NodeId, Ticks, WriteNumber};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum RecordedLine {
-    /// The first line.
+    /// The first line: how the life began.
     Started(Box<RecordedStart>),
     /// A step, written before it is taken.
     Step(RecordedStep),
     /// What the node says of itself after the steps so far.
     Status(Box<Status>),
+    /// The first line when what came before was thrown away: the node as it was then.
+    Continued(Box<RecordedNode>),
+}
+
+/// A node in the middle of its life, as plain data, for recordings that do not go back to the start.
+///
+/// It is no way to keep a node: one that comes back begins a new life, from its disk
+/// ([`Restored`](crate::Restored)). Everything that the node holds in memory is in it, commands too. Only the same version
+/// of this crate reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct RecordedNode {
+    replica: Replica,
+    role: RoleState,
+}
+
+impl RecordedNode {
+    /// The node as it is, between two steps.
+    pub fn of(node: &Node) -> Self {
+        let Node { replica, role } = node.clone();
+        Self { replica, role }
+    }
+
+    /// The time of its last step.
+    pub fn now(&self) -> Instant {
+        self.replica.now
+    }
+
+    /// The node again, to take the recorded steps.
+    pub fn begin(&self) -> Node {
+        let Self { replica, role } = self.clone();
+        Node { replica, role }
+    }
 }
 
 /// How a life began.

@@ -24,6 +24,7 @@ use crate::types::{Instant, LogIndex, LogPosition, NodeId, Term, Ticks};
 use crate::write_lane::{Purpose, Receipt, WriteLane};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Replica {
     pub(crate) config: Config,
     /// The latest reading of the clock. Never falls.

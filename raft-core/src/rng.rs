@@ -11,6 +11,7 @@ use crate::types::Ticks;
 
 /// A counter into the stream: cheap to keep, the cipher is set up for the rare draw.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Jitter {
     seed: u64,
     life: Life,

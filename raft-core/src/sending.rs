@@ -9,6 +9,7 @@ use crate::snapshot::SnapshotMeta;
 use crate::types::{Instant, LogPosition, Ticks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Sending {
     /// It stays the same to the end, however many newer ones there are: the driver keeps it.
     snapshot: SnapshotMeta,

@@ -6,6 +6,7 @@ use crate::types::{Instant, Ticks};
 
 /// Where a question stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Slot {
     /// Nothing is asked.
     #[default]

@@ -7,6 +7,7 @@ use crate::types::{Incarnation, Instant, NodeId};
 
 /// One life of a node, from a start to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Life {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,
@@ -16,6 +17,7 @@ pub(crate) struct Life {
 
 /// Names one question to the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Ticket {
     pub(crate) life: Life,
     pub(crate) number: u64,

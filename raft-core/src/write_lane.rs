@@ -8,6 +8,7 @@ use crate::types::{Instant, LogIndex, Ticks, WriteNumber};
 
 /// Invariant: writes are numbered without gaps, and at most one is outstanding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct WriteLane {
     life: Life,
     /// The number of the next write.
@@ -23,6 +24,7 @@ pub(crate) struct WriteLane {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Outstanding {
     number: WriteNumber,
     hard_state: HardState,
@@ -32,6 +34,7 @@ struct Outstanding {
 
 /// What a write is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Purpose {
     /// The disk follows the node.
     Follow,

@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 
 use raft_core::{
-    Effects, Instant, Node, RecordedInput, RecordedLine, RecordedStart, RecordedStep, ReplayError,
-    Status,
+    Effects, Instant, Node, RecordedInput, RecordedLine, RecordedNode, RecordedStart, RecordedStep,
+    ReplayError, Status,
 };
 use serde_json::Value;
 
@@ -21,21 +21,35 @@ use crate::timeline::{NodeState, Row, Timeline, changes, errand, message, protoc
 /// A recorded life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
-    started: RecordedStart,
+    beginning: Beginning,
     /// What follows the first line, each with its number.
     lines: Vec<(u64, RecordedLine)>,
     /// The number of the last line, if it is cut off.
     cut_off: Option<u64>,
 }
 
+/// How a recording begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// With the life.
+    Started(Box<RecordedStart>),
+    /// In the middle of it.
+    Continued(Box<RecordedNode>),
+}
+
 /// Why a text is no recording.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordingError {
     /// There is nothing in it.
-    #[error("the recording is empty: its first line must be {{\"started\": ...}}")]
+    #[error(
+        "the recording is empty: its first line must be {{\"started\": ...}} or {{\"continued\": ...}}"
+    )]
     Empty,
     /// The first line says something else than how the life began.
-    #[error("line 1 is no {{\"started\": ...}} with settings, start and now: {reason}")]
+    #[error(
+        "line 1 is neither {{\"started\": ...}} with settings, start and now, nor {{\"continued\": ...}} with a node of \
+         this version: {reason}"
+    )]
     NotStarted {
         /// What is wrong with it.
         reason: String,
@@ -112,19 +126,22 @@ impl Recording {
     pub fn read(text: &str) -> Result<Self, RecordingError> {
         let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
         let (first, _) = lines.next().ok_or(RecordingError::Empty)?;
-        let started = match serde_json::from_str(first) {
-            Ok(RecordedLine::Started(started)) => *started,
+        let beginning = match serde_json::from_str(first) {
+            Ok(RecordedLine::Started(started)) => Beginning::Started(started),
+            Ok(RecordedLine::Continued(node)) => Beginning::Continued(node),
             Ok(_) => {
                 let reason = "the beginning was lost".to_owned();
                 return Err(RecordingError::NotStarted { reason });
             }
             Err(error) => return Err(RecordingError::NotStarted { reason: error.to_string() }),
         };
-        let mut recording = Self { started, lines: Vec::new(), cut_off: None };
+        let mut recording = Self { beginning, lines: Vec::new(), cut_off: None };
         let mut lines = lines.peekable();
         while let Some((text, line)) = lines.next() {
             match serde_json::from_str(text) {
-                Ok(RecordedLine::Started(_)) => return Err(RecordingError::SecondStart { line }),
+                Ok(RecordedLine::Started(_) | RecordedLine::Continued(_)) => {
+                    return Err(RecordingError::SecondStart { line });
+                }
                 Ok(read) => recording.lines.push((line, read)),
                 Err(error) if error.is_eof() && lines.peek().is_none() => {
                     recording.cut_off = Some(line);
@@ -148,10 +165,13 @@ impl Recording {
     /// # Errors
     /// When no node starts like this.
     pub fn replay(&self, until: Option<Instant>) -> Result<Replayed, RecordingError> {
-        let node = self.started.begin()?;
+        let (node, began, how) = match &self.beginning {
+            Beginning::Started(started) => (started.begin()?, started.now, "starts"),
+            Beginning::Continued(node) => (node.begin(), node.now(), "is recorded from here on"),
+        };
         let timeline = Timeline { nodes: vec![node.id()], rows: Vec::new() };
         let mut life = Life { timeline, node, steps: 0, compared: 0 };
-        life.row(self.started.now, "starts");
+        life.row(began, how);
         let mut ending = Ending::Same;
         for (line, what) in &self.lines {
             if matches!(what, RecordedLine::Step(step) if until.is_some_and(|until| step.now > until))
@@ -186,7 +206,7 @@ impl Life {
         match what {
             RecordedLine::Step(step) => self.step(line, step),
             RecordedLine::Status(status) => self.compare(line, status),
-            RecordedLine::Started(_) => Ending::Same,
+            RecordedLine::Started(_) | RecordedLine::Continued(_) => Ending::Same,
         }
     }
 

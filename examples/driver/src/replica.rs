@@ -13,6 +13,7 @@ use raft_core::{
 
 use crate::job::{Done, Job};
 use crate::machine::Machine;
+use crate::recorder::Recorder;
 
 /// Something to do.
 pub enum Todo {
@@ -52,6 +53,7 @@ pub struct Replica<M> {
     /// What the machine said to requests of this node, until they are answered.
     outputs: BTreeMap<RequestId, Bytes>,
     policy: SnapshotPolicy,
+    recorder: Option<Recorder>,
     /// Bytes that were applied since the last snapshot was begun.
     bytes: u64,
     is_saving: bool,
@@ -79,6 +81,7 @@ impl<M: Machine> Replica<M> {
         start: Start,
         machine: M,
         policy: SnapshotPolicy,
+        recorder: Option<Recorder>,
         now: Instant,
     ) -> Result<Self, RestoreError> {
         Ok(Self {
@@ -87,6 +90,7 @@ impl<M: Machine> Replica<M> {
             effects: Effects::new(),
             outputs: BTreeMap::new(),
             policy,
+            recorder,
             bytes: 0,
             is_saving: false,
             not_before: LogIndex::ZERO,
@@ -106,7 +110,7 @@ impl<M: Machine> Replica<M> {
 
     /// Takes one input, and adds what is to be done.
     pub fn step(&mut self, now: Instant, input: Input, todo: &mut Vec<Todo>) {
-        self.node.step(now, input, &mut self.effects);
+        self.give(now, input);
         while let Some(effect) = self.effects.pop() {
             todo.push(match effect {
                 Effect::Persist(persist) => Todo::Work(Job::Write(persist)),
@@ -119,7 +123,7 @@ impl<M: Machine> Replica<M> {
                     // The founding snapshot names members; the machine begins empty.
                     LogIndex::ZERO => {
                         let applied = Input::Applied(restore.done());
-                        self.node.step(now, applied, &mut self.effects);
+                        self.give(now, applied);
                         continue;
                     }
                     _ => Todo::Work(Job::Load(restore)),
@@ -188,7 +192,15 @@ impl<M: Machine> Replica<M> {
             }
             todo.push(Todo::Committed(entry.position, data.clone()));
         }
-        self.node.step(now, Input::Applied(apply.done()), &mut self.effects);
+        self.give(now, Input::Applied(apply.done()));
+    }
+
+    /// The one place where the node is told anything.
+    fn give(&mut self, now: Instant, input: Input) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.step(now, &input, &self.node);
+        }
+        self.node.step(now, input, &mut self.effects);
     }
 
     fn snapshot_if_due(&mut self, todo: &mut Vec<Todo>) {

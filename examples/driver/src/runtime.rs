@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raft_core::{
     Bootstrap, ConfigError, Event, Input, Join, Membership, MembershipError, MembershipParts,
-    NodeId, Outcome, Request, RequestId, RestoreError, Settings, Start,
+    NodeId, Outcome, RecordedStart, Request, RequestId, RestoreError, Settings, Start,
 };
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use crate::job::Done;
 use crate::lanes::{Finished, Lanes};
 use crate::machine::Machine;
 use crate::packet::{CallError, Packet};
+use crate::recorder::{Record, Recorder};
 use crate::replica::{LoadError, Replica, SnapshotPolicy, Todo};
 use crate::store::{Identity, Store, StoreError};
 use crate::transport::{Arrival, Hub, LinkEvent, Links, Origin};
@@ -41,6 +42,8 @@ pub struct Options {
     pub routes: BTreeMap<NodeId, String>,
     /// When snapshots are taken.
     pub snapshots: SnapshotPolicy,
+    /// Where to record what the node is told, if at all.
+    pub record: Option<Record>,
 }
 
 /// What a node with an empty store does.
@@ -68,6 +71,9 @@ pub enum StartError {
     /// The store contradicts itself.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// Nothing can be recorded there.
+    #[error("the folder of recordings cannot be used: {0}")]
+    Record(std::io::Error),
     /// The system has no threads left.
     #[error("no thread for the store: {0}")]
     Thread(#[from] std::io::Error),
@@ -149,7 +155,7 @@ pub fn start<M: Machine>(
     functions: Functions<M>,
     hub: &Hub,
 ) -> Result<(Handle<M>, Running), StartError> {
-    let Options { settings, founding, address, routes, snapshots } = options;
+    let Options { settings, founding, address, routes, snapshots, record } = options;
     let (cluster, id) = (settings.cluster, settings.id);
     let config = settings.validate()?;
     store.claim(Identity { cluster, node: id })?;
@@ -158,7 +164,15 @@ pub fn start<M: Machine>(
         None => founded(founding)?,
     };
     let clock = Clock::new();
-    let replica = Replica::new(config, start, machine, snapshots, clock.now())?;
+    let now = clock.now();
+    let recorder = match record {
+        None => None,
+        Some(record) => {
+            let started = RecordedStart { settings, start: start.clone(), now };
+            Some(Recorder::begin(&record, started).map_err(StartError::Record)?)
+        }
+    };
+    let replica = Replica::new(config, start, machine, snapshots, recorder, now)?;
     let (finished, results) = mpsc::unbounded_channel();
     let lanes = Lanes::start(&format!("n{}", id.0), store, &finished)?;
     let max_frame_bytes = hub.limits().frame_bytes;

@@ -15,6 +15,7 @@ use crate::types::{Instant, NodeId, Ticks};
 /// Who has voted, and how. A grant counts whatever else the voter said: a refusal may be a late answer to
 /// an earlier question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Ballots(Vec<(NodeId, Ballot)>);
 
 impl Ballots {
@@ -48,6 +49,7 @@ impl Ballots {
 
 /// Asks whether it could win, without disturbing anyone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct PreCandidate {
     ballots: Ballots,
     deadline: Instant,
@@ -78,6 +80,7 @@ impl PreCandidate {
 
 /// Stands for election in the current term.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Candidate {
     ballots: Ballots,
     timeout: Ticks,

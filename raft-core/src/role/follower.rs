@@ -11,6 +11,7 @@ use crate::transition::Transition;
 use crate::types::{Instant, LogIndex, NodeId, Round, Ticks};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Follower {
     leader: Option<NodeId>,
     /// When the leader was last heard.

@@ -13,11 +13,13 @@ const WORD_BITS: u64 = 64;
 
 /// The windows of all origins, for one leader in one term.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Forwards {
     windows: BTreeMap<NodeId, Window>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Window {
     incarnation: Incarnation,
     /// The highest number seen.

@@ -6,6 +6,7 @@
 use crate::types::{Instant, NodeId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Handover {
     pub(crate) to: NodeId,
     /// When it is given up.
@@ -15,6 +16,7 @@ pub(crate) struct Handover {
 
 /// Whether the target has been told to stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Notice {
     /// It is not up to date yet.
     Owed,

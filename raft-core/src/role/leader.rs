@@ -33,6 +33,7 @@ const PATIENCE_IN_HEARTBEATS: u64 = 2;
 const DEPARTURE_IN_TIMEOUTS: u64 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Leader {
     /// Sorted by name.
     peers: Vec<(NodeId, Progress)>,

@@ -18,6 +18,7 @@ use crate::types::{Instant, NodeId};
 
 /// A node's role with its state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum RoleState {
     Follower(Follower),
     PreCandidate(PreCandidate),

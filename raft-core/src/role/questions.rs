@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use crate::types::{Incarnation, LogIndex, NodeId, Round};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Questions {
     open: Vec<Question>,
     /// The last round that was begun for a question.
@@ -18,6 +19,7 @@ pub(crate) struct Questions {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Question {
     pub(crate) from: NodeId,
     pub(crate) incarnation: Incarnation,
@@ -27,6 +29,7 @@ pub(crate) struct Question {
 
 /// What a question waits for, once the leader knows what is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Held {
     /// The answer.
     index: LogIndex,

@@ -12,6 +12,7 @@ const REMEMBERED: usize = 64;
 
 /// Invariant: rounds and their times rise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rounds {
     current: Round,
     begun: VecDeque<Instant>,

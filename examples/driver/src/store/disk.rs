@@ -6,10 +6,16 @@
 //! likes.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::ops::Bound;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::StorageBackend;
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use super::StoreError;
 
 /// What else is wrong with a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub struct Volatile<D> {
 struct State {
     /// What was not synced, in order.
     pending: Vec<Change>,
+    /// After so many more changes and syncs the machine stops.
+    left: Option<u64>,
     has_crashed: bool,
 }
 
@@ -48,6 +56,20 @@ enum Change {
 impl<D> fmt::Debug for Volatile<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Volatile").field("defect", &self.defect).finish_non_exhaustive()
+    }
+}
+
+impl Volatile<FileBackend> {
+    /// Loses what was not synced to a file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn in_file(path: &Path, defect: Defect) -> Result<Self, StoreError> {
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let backend = FileBackend::new(file);
+        let backend = backend.map_err(|error| StoreError::Database(Box::new(error)))?;
+        Ok(Self::new(backend, defect))
     }
 }
 
@@ -64,6 +86,11 @@ impl<D: StorageBackend> Volatile<D> {
     /// How many changes were not synced.
     pub fn unsynced(&self) -> usize {
         self.state().pending.len()
+    }
+
+    /// The machine will stop after so many changes and syncs.
+    pub fn stop_after(&self, count: u64) {
+        self.state().left = Some(count);
     }
 
     /// The machine stops. So many of the unsynced changes, the oldest first, had reached the disk. Nothing can be
@@ -93,7 +120,7 @@ impl<D: StorageBackend> Volatile<D> {
         if matches!(self.defect, Defect::Full { at } if end > at) {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
         }
-        let mut state = self.living()?;
+        let mut state = self.changing()?;
         state.pending.push(change);
         Ok(())
     }
@@ -101,6 +128,21 @@ impl<D: StorageBackend> Volatile<D> {
     fn living(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.state();
         if state.has_crashed { Err(io::Error::other("the machine has stopped")) } else { Ok(state) }
+    }
+
+    /// Like [`Volatile::living`], for what changes the disk.
+    fn changing(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.living()?;
+        match state.left {
+            Some(0) => {
+                state.has_crashed = true;
+                Err(io::Error::other("the machine has stopped"))
+            }
+            left => {
+                state.left = left.map(|left| left - 1);
+                Ok(state)
+            }
+        }
     }
 }
 
@@ -121,8 +163,13 @@ impl<D: StorageBackend> StorageBackend for Volatile<D> {
         self.under.read(offset, &mut out[..there])?;
         out[there..].fill(0);
         for change in &state.pending {
-            if let Change::Bytes(at, data) = change {
-                overlay(out, offset, data, *at);
+            match change {
+                Change::Bytes(at, data) => overlay(out, offset, data, *at),
+                // What was cut off is gone, also when the disk grows again.
+                Change::Length(length) => {
+                    let kept = length.saturating_sub(offset).min(out.len() as u64);
+                    out[place(kept)..].fill(0);
+                }
             }
         }
         Ok(())
@@ -133,7 +180,7 @@ impl<D: StorageBackend> StorageBackend for Volatile<D> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.living()?;
+        let mut state = self.changing()?;
         if self.defect == Defect::SyncDoesNothing {
             return Ok(());
         }
@@ -145,6 +192,38 @@ impl<D: StorageBackend> StorageBackend for Volatile<D> {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.add(Change::Bytes(offset, data.to_vec()))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.under.close()
+    }
+
+    fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
+        self.under.try_lock_range(from, to)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        from: Bound<u64>,
+        to: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.under.try_lock_shared_range(from, to)
+    }
+
+    fn lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.under.lock_range(from, to)
+    }
+
+    fn lock_shared_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.under.lock_shared_range(from, to)
+    }
+
+    fn unlock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.under.unlock_range(from, to)
+    }
+
+    fn query_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
+        self.under.query_lock_range(from, to)
     }
 }
 
@@ -168,6 +247,38 @@ impl<D: StorageBackend> StorageBackend for Handle<D> {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(from, to)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        from: Bound<u64>,
+        to: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(from, to)
+    }
+
+    fn lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(from, to)
+    }
+
+    fn lock_shared_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(from, to)
+    }
+
+    fn unlock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(from, to)
+    }
+
+    fn query_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(from, to)
     }
 }
 

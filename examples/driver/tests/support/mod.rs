@@ -93,6 +93,7 @@ fn options_at(hub: &Hub, id: u64, founders: u64) -> Options {
         address,
         routes: BTreeMap::new(),
         snapshots: SnapshotPolicy { entries: 100, bytes: u64::MAX },
+        record: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use driver::clock::ticks;
 use driver::members::{self, Change};
+use driver::recorder::Record;
 use driver::replica::SnapshotPolicy;
 use driver::runtime::{self, Failure, Founding, Functions, Options};
 use driver::store::{Database, Memory, Store, StoreError};
@@ -177,6 +178,7 @@ fn options(
             entries: settings.snapshot_entries.unwrap_or(policy.entries),
             bytes: settings.snapshot_bytes.unwrap_or(policy.bytes),
         },
+        record: settings.record.clone().map(Record::into),
     })
 }
 
