@@ -79,7 +79,7 @@ impl Recorder {
     /// Notes a step, before it is taken.
     pub fn step(&mut self, now: Instant, input: &Input, node: &Node) {
         let is_full = self.bytes >= self.file_bytes;
-        if is_full || self.steps % STATUS_EVERY == 0 {
+        if is_full || self.steps.is_multiple_of(STATUS_EVERY) {
             self.put(Piece::Line(line(&RecordedLine::Status(Box::new(node.status())))));
         }
         if is_full || self.is_behind {

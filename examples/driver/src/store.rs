@@ -6,6 +6,8 @@
 pub mod conformance;
 mod database;
 pub mod disk;
+mod journal;
+mod journaled;
 mod memory;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use raft_core::{
 use serde::{Deserialize, Serialize};
 
 pub use database::Database;
+pub use journaled::Journaled;
 pub use memory::Memory;
 
 /// Whose store this is. A store belongs to one node, for ever.

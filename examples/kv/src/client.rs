@@ -279,8 +279,23 @@ impl Client {
     async fn open(&mut self) -> Result<Session, ClientError> {
         // One that is opened twice expires.
         match self.ask(Ask::Command(SessionRequest::Open.encode())).await? {
-            Answer::Replied(SessionReply::Opened(id)) => Ok(Session::new(id, OUTSTANDING)),
+            Answer::Replied(SessionReply::Opened(id)) => {
+                self.go_to_the_leader().await;
+                Ok(Session::new(id, OUTSTANDING))
+            }
             _ => Err(ClientError::Nonsense),
+        }
+    }
+
+    /// Whoever writes much asks the leader: others would only pass it on. It does no harm if that does not work.
+    async fn go_to_the_leader(&mut self) {
+        let Ok(status) = self.status().await else { return };
+        let leader = status.leader.filter(|leader| *leader != status.id);
+        let address = leader.and_then(|leader| status.membership.context(leader));
+        if let Some(address) = address.and_then(|address| String::from_utf8(address.to_vec()).ok())
+        {
+            self.connection = None;
+            self.hint = Some(address);
         }
     }
 

@@ -1,9 +1,11 @@
 //! A store in one file, kept by `redb`: an embedded database that writes to a copy and switches over with one
 //! sync, so that a write is there as a whole or not at all.
 //!
-//! Tables: the log by index, snapshots by position, their bytes in pieces under a number of their own, and everything
-//! else by name. A snapshot that arrives is staged as pieces under the number it keeps when it is installed: nothing
-//! is copied. Pieces that nothing refers to, left by a crash, are removed when the store is opened.
+//! Tables: the log in runs of entries that were written together, by the index of the first; snapshots by position, their
+//! bytes in pieces under a number of their own, and everything else by name. (A run is one insertion however many
+//! entries it has, and carries the commit hint, so that a usual write touches one table.) A snapshot that arrives is staged as
+//! pieces under the number it keeps when it is installed: nothing is copied. Pieces that nothing refers to, left by a
+//! crash, are removed when the store is opened.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,12 +14,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use raft_core::{
-    Append, Entry, HardState, LogIndex, LogPosition, LogSummary, PartialSnapshot, Restored,
-    SnapshotMeta, Write,
+    Append, Entries, Entry, HardState, LogIndex, LogPosition, LogSummary, PartialSnapshot,
+    Restored, SnapshotMeta, Write,
 };
 use redb::{
-    Builder, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    Table, TableDefinition, WriteTransaction,
+    Builder, Durability, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition,
+    WriteTransaction,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::{Identity, Store, StoreError, contradiction, decode, encode};
 
 const NOTES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notes");
+/// Runs by the index of their first entry; each follows the one before.
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 /// By index and term.
 const SNAPSHOTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("snapshots");
@@ -37,6 +40,8 @@ const BASE: &str = "base";
 const COMMIT: &str = "commit";
 const STAGED: &str = "staged";
 const NEXT_NUMBER: &str = "next number";
+/// The journal's name, and the last of its records that is in here.
+const JOURNAL: &str = "journal";
 
 /// Bytes of one piece of a snapshot.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -47,6 +52,14 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Database {
     inner: redb::Database,
+}
+
+/// Entries that were written together.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Run {
+    /// Up to here the log was known to be committed then.
+    commit: LogIndex,
+    entries: Entries,
 }
 
 /// A snapshot, but for its bytes.
@@ -66,6 +79,7 @@ struct Staged {
 }
 
 type Notes<'txn> = Table<'txn, &'static str, &'static [u8]>;
+type Log<'txn> = Table<'txn, u64, &'static [u8]>;
 
 impl Database {
     /// Opens the store in a file, or makes one.
@@ -111,6 +125,33 @@ impl Database {
             pieces.retain(|(number, _), _| used.contains(&number)).map_err(failed)
         })?;
         Ok(store)
+    }
+
+    /// The name of the journal of this store and the last record of it that is in here, if it has one.
+    pub(super) fn journal(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        let txn = self.inner.begin_read().map_err(failed)?;
+        noted(&txn.open_table(NOTES).map_err(failed)?, JOURNAL)
+    }
+
+    /// Notes the name of the journal, or that all its records up to one are in here.
+    pub(super) fn note_journal(&self, journal: (u64, u64)) -> Result<(), StoreError> {
+        self.change(|txn| note(&mut txn.open_table(NOTES).map_err(failed)?, JOURNAL, &journal))
+    }
+
+    /// Takes in a write that `make_durable` makes durable elsewhere, as a record of a journal. It becomes durable here with
+    /// the next change that does.
+    pub(super) fn take_journaled(
+        &self,
+        write: &Write,
+        journal: (u64, u64),
+        make_durable: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut txn = self.inner.begin_write().map_err(failed)?;
+        txn.set_durability(Durability::None).map_err(failed)?;
+        take(&txn, write)?;
+        note(&mut txn.open_table(NOTES).map_err(failed)?, JOURNAL, &journal)?;
+        make_durable()?;
+        txn.commit().map_err(failed)
     }
 
     /// Makes a change durable, as a whole.
@@ -197,13 +238,13 @@ fn latest(
     last.map(|(_, stored)| decode("a snapshot", stored.value())).transpose()
 }
 
-/// What a write finds and leaves of the log: an index is enough to check what follows.
-fn last_index(
+/// The last run, and the index of its first entry.
+fn last_run(
     log: &impl ReadableTable<u64, &'static [u8]>,
-    base: LogPosition,
-) -> Result<LogIndex, StoreError> {
+) -> Result<Option<(LogIndex, Run)>, StoreError> {
     let last = log.last().map_err(failed)?;
-    Ok(last.map_or(base.index, |(index, _)| LogIndex(index.value())))
+    last.map(|(first, run)| Ok((LogIndex(first.value()), decode("the log", run.value())?)))
+        .transpose()
 }
 
 /// What was staged counts from now on; at the founding there is nothing to stage.
@@ -230,58 +271,97 @@ fn install(
     put_snapshot(txn, &stored)
 }
 
+/// The last index of the log. What is left of runs before the base does not count.
+fn last_index(
+    log: &impl ReadableTable<u64, &'static [u8]>,
+    base: LogPosition,
+) -> Result<LogIndex, StoreError> {
+    let last = last_run(log)?;
+    let last = last.map(|(first, run)| first.advanced(run.entries.len()).previous());
+    Ok(last.unwrap_or_default().max(base.index))
+}
+
+/// Removes an entry and all after it.
+fn truncate(log: &mut Log<'_>, from: LogIndex) -> Result<(), StoreError> {
+    log.retain_in(from.0.., |_, _| false).map_err(failed)?;
+    let Some((first, run)) = last_run(log)? else { return Ok(()) };
+    let kept = usize::try_from(from.0 - first.0).unwrap_or(usize::MAX);
+    if kept < run.entries.len() {
+        let entries = run.entries[..kept].iter().cloned().collect();
+        put_run(log, first, &Run { entries, ..run })?;
+    }
+    Ok(())
+}
+
 fn append(
-    log: &mut Table<'_, u64, &'static [u8]>,
+    log: &mut Log<'_>,
     base: LogPosition,
     append: &Append,
+    commit: LogIndex,
 ) -> Result<(), StoreError> {
     let last = last_index(log, base)?;
     if append.first != last.next() {
         return contradiction(format!("{} does not follow {last}", append.first));
     }
-    let mut bytes = Vec::new();
-    for (nth, entry) in append.entries.iter().enumerate() {
-        bytes.clear();
-        bytes = postcard::to_extend(entry, bytes).expect("plain data has bytes");
-        log.insert(append.first.advanced(nth).0, bytes.as_slice()).map_err(failed)?;
-    }
+    put_run(log, append.first, &Run { commit, entries: append.entries.clone() })
+}
+
+fn put_run(log: &mut Log<'_>, first: LogIndex, run: &Run) -> Result<(), StoreError> {
+    log.insert(first.0, encode(run).as_slice()).map_err(failed)?;
     Ok(())
+}
+
+/// Removes the entry at an index and all before it: whole runs. What is left of the run in which it is stays, and is not
+/// read, since the log begins later.
+fn compact(log: &mut Log<'_>, last: LogIndex) -> Result<(), StoreError> {
+    let mut before = log.range(..=last.next().0).map_err(failed)?;
+    let Some(kept) =
+        before.next_back().transpose().map_err(failed)?.map(|(first, _)| first.value())
+    else {
+        return Ok(());
+    };
+    drop(before);
+    log.retain_in(..kept, |_, _| false).map_err(failed)
 }
 
 /// Carries out the parts of a write, in their order.
 fn take(txn: &WriteTransaction, write: &Write) -> Result<(), StoreError> {
-    let Write { hard_state, install: installs, truncate_from, append: appends, commit, compact } =
+    let Write { hard_state, install: meta, truncate_from, append: appends, commit, compact: to } =
         write;
     let mut notes = txn.open_table(NOTES).map_err(failed)?;
     if let Some(hard_state) = hard_state {
         note(&mut notes, HARD_STATE, hard_state)?;
     }
-    if let Some(meta) = installs {
+    if let Some(meta) = meta {
         install(txn, &mut notes, meta)?;
     }
     let mut log = txn.open_table(LOG).map_err(failed)?;
-    if let Some(first) = truncate_from {
-        log.retain_in(first.0.., |_, _| false).map_err(failed)?;
+    if let Some(from) = truncate_from {
+        // The hint stays, though the run that holds it may go.
+        let commit = last_run(&log)?.map_or(LogIndex::ZERO, |(_, run)| run.commit);
+        let before: LogIndex = noted(&notes, COMMIT)?.unwrap_or_default();
+        let commit = commit.max(before);
+        note(&mut notes, COMMIT, &commit)?;
+        truncate(&mut log, *from)?;
     }
     let mut base: LogPosition = noted(&notes, BASE)?.unwrap_or_default();
-    if truncate_from.is_some() || installs.is_some() {
+    if truncate_from.is_some() || meta.is_some() {
         // A log that was removed for a snapshot begins after it.
         let counts = latest(&txn.open_table(SNAPSHOTS).map_err(failed)?)?;
         let counts = counts.map_or(LogPosition::ZERO, |stored| stored.meta.position);
-        if log.is_empty().map_err(failed)? && base.index < counts.index {
+        if last_index(&log, base)? == base.index && base.index < counts.index {
             base = counts;
             note(&mut notes, BASE, &base)?;
         }
     }
-    if let Some(appends) = appends {
-        append(&mut log, base, appends)?;
+    match (appends, commit) {
+        (Some(appends), commit) => append(&mut log, base, appends, commit.unwrap_or_default())?,
+        (None, Some(commit)) => note(&mut notes, COMMIT, commit)?,
+        (None, None) => {}
     }
-    if let Some(commit) = commit {
-        note(&mut notes, COMMIT, commit)?;
-    }
-    if let Some(compact) = compact {
-        log.retain_in(..=compact.index.0, |_, _| false).map_err(failed)?;
-        note(&mut notes, BASE, &base.max(*compact))?;
+    if let Some(to) = to {
+        compact(&mut log, to.index)?;
+        note(&mut notes, BASE, &base.max(*to))?;
     }
     Ok(())
 }
@@ -309,21 +389,18 @@ impl Store for Database {
         let staged: Option<Staged> = noted(&notes, STAGED)?;
         let base: LogPosition = noted(&notes, BASE)?.unwrap_or_default();
         let mut log = LogSummary::after(base);
+        let mut commit: LogIndex = noted(&notes, COMMIT)?.unwrap_or_default();
         for item in txn.open_table(LOG).map_err(failed)?.iter().map_err(failed)? {
-            let (index, entry) = item.map_err(failed)?;
-            let gap = || StoreError::Corrupt {
-                what: "the log",
-                why: format!("i{} follows {}", index.value(), log.last()),
-            };
-            (index.value() == log.last().index.next().0).then_some(()).ok_or_else(gap)?;
-            log.push(&decode("an entry", entry.value())?)
-                .map_err(|why| StoreError::Corrupt { what: "the log", why: why.to_string() })?;
+            let (first, run) = item.map_err(failed)?;
+            let run: Run = decode("the log", run.value())?;
+            commit = commit.max(run.commit);
+            push(&mut log, LogIndex(first.value()), &run.entries)?;
         }
         Ok(Some(Restored {
             hard_state: hard_state.unwrap_or_default(),
             snapshot: snapshot.map(|stored| stored.meta).unwrap_or_default(),
             log,
-            commit: noted(&notes, COMMIT)?.unwrap_or_default(),
+            commit,
             applied: LogIndex::ZERO,
             partial: staged.map(|staged| staged.partial),
         }))
@@ -340,16 +417,26 @@ impl Store for Database {
         max_bytes: u64,
     ) -> Result<Vec<Entry>, StoreError> {
         let txn = self.inner.begin_read().map_err(failed)?;
+        let base: LogPosition =
+            noted(&txn.open_table(NOTES).map_err(failed)?, BASE)?.unwrap_or_default();
         let log = txn.open_table(LOG).map_err(failed)?;
-        let (mut entries, mut bytes) = (Vec::new(), 0);
-        for (item, expected) in log.range(first.0..=last.0).map_err(failed)?.zip(first.0..) {
-            let (index, entry) = item.map_err(failed)?;
-            let entry: Entry = decode("an entry", entry.value())?;
-            bytes += entry.size();
-            if index.value() != expected || (bytes > max_bytes && !entries.is_empty()) {
-                break;
+        let mut begin = log.range(..=first.0).map_err(failed)?;
+        let begin = begin.next_back().transpose().map_err(failed)?.map(|(begin, _)| begin.value());
+        let (mut entries, mut bytes, mut next) = (Vec::new(), 0, first);
+        let runs = log.range(begin.unwrap_or(first.0)..=last.0).map_err(failed)?;
+        for item in runs.take_while(|_| first > base.index) {
+            let (begin, run) = item.map_err(failed)?;
+            let run: Run = decode("the log", run.value())?;
+            let skipped =
+                usize::try_from(next.0.saturating_sub(begin.value())).unwrap_or(usize::MAX);
+            for entry in run.entries.iter().skip(skipped) {
+                bytes += entry.size();
+                if next > last || (bytes > max_bytes && !entries.is_empty()) {
+                    return Ok(entries);
+                }
+                entries.push(entry.clone());
+                next = next.next();
             }
-            entries.push(entry);
         }
         if entries.is_empty() {
             return contradiction(format!("there is no entry {first}"));
@@ -444,6 +531,19 @@ impl Store for Database {
             Ok(())
         })
     }
+}
+
+/// Adds the entries of a run that lie after the base.
+fn push(log: &mut LogSummary, first: LogIndex, entries: &[Entry]) -> Result<(), StoreError> {
+    let corrupt = |why: String| StoreError::Corrupt { what: "the log", why };
+    let next = log.last().index.next();
+    let Some(compacted) = next.0.checked_sub(first.0) else {
+        return Err(corrupt(format!("{first} follows {}", log.last())));
+    };
+    for entry in entries.iter().skip(usize::try_from(compacted).unwrap_or(usize::MAX)) {
+        log.push(entry).map_err(|why| corrupt(why.to_string()))?;
+    }
+    Ok(())
 }
 
 fn missing<T>(position: LogPosition, offset: u64) -> Result<T, StoreError> {

@@ -32,20 +32,15 @@ pub enum Defect {
     },
 }
 
-/// A disk in front of another one: passes on what was synced.
-pub struct Volatile<D> {
+/// A disk in front of another one: passes on what was synced. Copies are the same disk.
+pub struct Volatile<D>(Arc<Inner<D>>);
+
+struct Inner<D> {
     under: D,
     defect: Defect,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
+    power: Power,
     /// What was not synced, in order.
-    pending: Vec<Change>,
-    /// After so many more changes and syncs the machine stops.
-    left: Option<u64>,
-    has_crashed: bool,
+    pending: Mutex<Vec<Change>>,
 }
 
 enum Change {
@@ -53,9 +48,63 @@ enum Change {
     Bytes(u64, Vec<u8>),
 }
 
+/// What all disks of a machine have in common: it stops for all of them. Copies are the same power.
+#[derive(Clone, Debug, Default)]
+pub struct Power(Arc<Mutex<Left>>);
+
+/// After how many more changes and syncs the machine stops.
+#[derive(Clone, Copy, Debug, Default)]
+enum Left {
+    #[default]
+    Unlimited,
+    Some(u64),
+    Stopped,
+}
+
+impl Power {
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The machine will stop after so many changes and syncs of its disks.
+    pub fn stop_after(&self, count: u64) {
+        *self.left() = Left::Some(count);
+    }
+
+    /// The machine stops.
+    pub fn stop(&self) {
+        *self.left() = Left::Stopped;
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match *self.left() {
+            Left::Stopped => Err(io::Error::other("the machine has stopped")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Like [`Power::check`], before what changes a disk.
+    fn spend(&self) -> io::Result<()> {
+        let mut left = self.left();
+        *left = match *left {
+            Left::Unlimited => Left::Unlimited,
+            Left::Some(count @ 1..) => Left::Some(count - 1),
+            Left::Some(0) | Left::Stopped => Left::Stopped,
+        };
+        drop(left);
+        self.check()
+    }
+}
+
+impl<D> Clone for Volatile<D> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<D> fmt::Debug for Volatile<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Volatile").field("defect", &self.defect).finish_non_exhaustive()
+        f.debug_struct("Volatile").field("defect", &self.0.defect).finish_non_exhaustive()
     }
 }
 
@@ -76,21 +125,21 @@ impl Volatile<FileBackend> {
 impl<D: StorageBackend> Volatile<D> {
     /// Loses what was not synced.
     pub fn new(under: D, defect: Defect) -> Self {
-        Self { under, defect, state: Mutex::default() }
+        Self::powered(under, defect, Power::default())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same, as a part of a machine.
+    pub fn powered(under: D, defect: Defect, power: Power) -> Self {
+        Self(Arc::new(Inner { under, defect, power, pending: Mutex::default() }))
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many changes were not synced.
     pub fn unsynced(&self) -> usize {
-        self.state().pending.len()
-    }
-
-    /// The machine will stop after so many changes and syncs.
-    pub fn stop_after(&self, count: u64) {
-        self.state().left = Some(count);
+        self.pending().len()
     }
 
     /// The machine stops. So many of the unsynced changes, the oldest first, had reached the disk. Nothing can be
@@ -99,16 +148,15 @@ impl<D: StorageBackend> Volatile<D> {
     /// # Errors
     /// When the disk under this one fails.
     pub fn crash(&self, kept: usize) -> io::Result<()> {
-        let mut state = self.state();
-        state.has_crashed = true;
-        let pending = std::mem::take(&mut state.pending);
+        self.0.power.stop();
+        let pending = std::mem::take(&mut *self.pending());
         pending.iter().take(kept).try_for_each(|change| self.pass_on(change))
     }
 
     fn pass_on(&self, change: &Change) -> io::Result<()> {
         match change {
-            Change::Length(length) => self.under.set_len(*length),
-            Change::Bytes(offset, data) => self.under.write(*offset, data),
+            Change::Length(length) => self.0.under.set_len(*length),
+            Change::Bytes(offset, data) => self.0.under.write(*offset, data),
         }
     }
 
@@ -117,59 +165,35 @@ impl<D: StorageBackend> Volatile<D> {
             Change::Length(length) => *length,
             Change::Bytes(offset, data) => offset + data.len() as u64,
         };
-        if matches!(self.defect, Defect::Full { at } if end > at) {
+        if matches!(self.0.defect, Defect::Full { at } if end > at) {
             return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
         }
-        let mut state = self.changing()?;
-        state.pending.push(change);
+        self.0.power.spend()?;
+        self.pending().push(change);
         Ok(())
-    }
-
-    fn living(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.state();
-        if state.has_crashed { Err(io::Error::other("the machine has stopped")) } else { Ok(state) }
-    }
-
-    /// Like [`Volatile::living`], for what changes the disk.
-    fn changing(&self) -> io::Result<MutexGuard<'_, State>> {
-        let mut state = self.living()?;
-        match state.left {
-            Some(0) => {
-                state.has_crashed = true;
-                Err(io::Error::other("the machine has stopped"))
-            }
-            left => {
-                state.left = left.map(|left| left - 1);
-                Ok(state)
-            }
-        }
     }
 }
 
 impl<D: StorageBackend> StorageBackend for Volatile<D> {
     fn len(&self) -> io::Result<u64> {
-        let state = self.living()?;
-        let last = state.pending.iter().rev().find_map(|change| match change {
+        self.0.power.check()?;
+        let last = self.pending().iter().rev().find_map(|change| match change {
             Change::Length(length) => Some(*length),
             Change::Bytes(..) => None,
         });
-        last.map_or_else(|| self.under.len(), Ok)
+        last.map_or_else(|| self.0.under.len(), Ok)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.living()?;
-        let there = self.under.len()?.saturating_sub(offset).min(out.len() as u64);
+        self.0.power.check()?;
+        let pending = self.pending();
+        let there = self.0.under.len()?.saturating_sub(offset).min(out.len() as u64);
         let there = usize::try_from(there).expect("no more than was asked for");
-        self.under.read(offset, &mut out[..there])?;
+        self.0.under.read(offset, &mut out[..there])?;
         out[there..].fill(0);
-        for change in &state.pending {
-            match change {
-                Change::Bytes(at, data) => overlay(out, offset, data, *at),
-                // What was cut off is gone, also when the disk grows again.
-                Change::Length(length) => {
-                    let kept = length.saturating_sub(offset).min(out.len() as u64);
-                    out[place(kept)..].fill(0);
-                }
+        for change in &*pending {
+            if let Change::Bytes(at, data) = change {
+                overlay(out, offset, data, *at);
             }
         }
         Ok(())
@@ -180,26 +204,28 @@ impl<D: StorageBackend> StorageBackend for Volatile<D> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.changing()?;
-        if self.defect == Defect::SyncDoesNothing {
+        self.0.power.spend()?;
+        if self.0.defect == Defect::SyncDoesNothing {
             return Ok(());
         }
-        for change in std::mem::take(&mut state.pending) {
+        for change in self.pending().drain(..) {
             self.pass_on(&change)?;
         }
-        self.under.sync_data()
+        self.0.under.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.add(Change::Bytes(offset, data.to_vec()))
     }
 
+    // A file is locked by whoever has opened it, also through a disk of this kind.
+
     fn close(&self) -> io::Result<()> {
-        self.under.close()
+        self.0.under.close()
     }
 
     fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.under.try_lock_range(from, to)
+        self.0.under.try_lock_range(from, to)
     }
 
     fn try_lock_shared_range(
@@ -207,84 +233,25 @@ impl<D: StorageBackend> StorageBackend for Volatile<D> {
         from: Bound<u64>,
         to: Bound<u64>,
     ) -> Result<bool, BackendError> {
-        self.under.try_lock_shared_range(from, to)
+        self.0.under.try_lock_shared_range(from, to)
     }
 
     fn lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.under.lock_range(from, to)
+        self.0.under.lock_range(from, to)
     }
 
     fn lock_shared_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.under.lock_shared_range(from, to)
+        self.0.under.lock_shared_range(from, to)
     }
 
     fn unlock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.under.unlock_range(from, to)
+        self.0.under.unlock_range(from, to)
     }
 
     fn query_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.under.query_lock_range(from, to)
+        self.0.under.query_lock_range(from, to)
     }
 }
-
-/// The backend by another name: whoever gave it away can still crash it.
-impl<D: StorageBackend> StorageBackend for Handle<D> {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
-
-    fn close(&self) -> io::Result<()> {
-        self.0.close()
-    }
-
-    fn try_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(from, to)
-    }
-
-    fn try_lock_shared_range(
-        &self,
-        from: Bound<u64>,
-        to: Bound<u64>,
-    ) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(from, to)
-    }
-
-    fn lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_range(from, to)
-    }
-
-    fn lock_shared_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.0.lock_shared_range(from, to)
-    }
-
-    fn unlock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<(), BackendError> {
-        self.0.unlock_range(from, to)
-    }
-
-    fn query_lock_range(&self, from: Bound<u64>, to: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.query_lock_range(from, to)
-    }
-}
-
-/// A disk that others hold as well.
-#[derive(Debug)]
-pub struct Handle<D>(pub Arc<Volatile<D>>);
 
 /// Copies what `data`, at `at`, has in common with `out`, at `offset`.
 fn overlay(out: &mut [u8], offset: u64, data: &[u8], at: u64) {

@@ -6,19 +6,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use driver::job::{Done, Job};
 use driver::machine::Image;
-use driver::store::disk::{Defect, Handle, Platter, Volatile};
-use driver::store::{Database, Identity, Store};
+use driver::store::{Identity, Journaled, Store};
 use raft_core::{
     Append, Apply, Effect, Effects, Entry, Envelope, Force, HardState, Instant, LogIndex,
     LogPosition, LogSummary, Membership, Node, NodeId, PartialSnapshot, Persist, Restore, Restored,
     Settings, SnapshotMeta, Start, TakeSnapshot, Term, Write,
 };
 use raft_sim::raft::{Answer, Committed, Facts, Input, Output, Raft, Task, View};
+
+use super::power::Machine;
 
 /// How often what was tested.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,9 +33,8 @@ pub(crate) struct Tally {
 
 /// A node's disk, and what was handed to it and is not known to be there.
 struct Disk {
-    platter: Platter,
-    volatile: Arc<Volatile<Platter>>,
-    store: Database,
+    machine: Machine,
+    store: Journaled,
     writing: Option<Write>,
     staging: Option<(PartialSnapshot, u64, Bytes)>,
 }
@@ -60,26 +59,23 @@ fn count(note: impl FnOnce(&mut Tally)) {
 
 impl Disk {
     fn new() -> Self {
-        Self::on(Platter::default())
+        Self::on(Machine::new())
     }
 
-    fn on(platter: Platter) -> Self {
-        let volatile = Arc::new(Volatile::new(platter.clone(), Defect::None));
-        let store = Database::on(Handle(volatile.clone())).expect("a disk that was crashed opens");
-        Self { platter, volatile, store, writing: None, staging: None }
+    fn on(machine: Machine) -> Self {
+        let store = machine.open();
+        Self { machine, store, writing: None, staging: None }
     }
 
     /// The machine stops; only what was synced is left.
     fn crashed(self) -> Self {
-        self.volatile.crash(0).expect("memory does not fail");
-        drop(self.store);
-        let Self { platter, writing, staging, .. } = self;
-        Self { writing, staging, ..Self::on(platter) }
+        let Self { machine, store, writing, staging } = self;
+        Self { writing, staging, ..Self::on(machine.crashed(store, 0, 0)) }
     }
 
     fn copy(&self) -> Self {
-        // Everything was synced, as no write is under way in the store itself.
-        Self::on(self.platter.copy())
+        // Everything was synced that counts, as no write is under way in the store itself.
+        Self::on(self.machine.copy())
     }
 
     fn loaded(&self) -> Option<Restored> {
@@ -95,13 +91,10 @@ impl Disk {
             disk.loaded()
         };
         for (stop, kept) in [(0, 0), (1, 1), (2, 1), (4, 3), (7, 7), (10, 5)] {
-            let disk = self.copy();
-            disk.volatile.stop_after(stop);
-            let is_done = disk.store.write(write).is_ok();
-            let (platter, volatile) = (disk.platter, disk.volatile);
-            volatile.crash(kept).expect("memory does not fail");
-            drop(disk.store);
-            let found = Self::on(platter).loaded();
+            let Self { machine, store, .. } = self.copy();
+            machine.power.stop_after(stop);
+            let is_done = store.write(write).is_ok();
+            let found = Self::on(machine.crashed(store, kept, kept)).loaded();
             assert!(found == after || (found == before && !is_done), "torn: {found:?}");
             count(|tally| tally.crashes += 1);
         }

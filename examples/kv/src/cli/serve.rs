@@ -10,7 +10,7 @@ use driver::members::{self, Change};
 use driver::recorder::Record;
 use driver::replica::SnapshotPolicy;
 use driver::runtime::{self, Failure, Founding, Functions, Options};
-use driver::store::{Database, Memory, Store, StoreError};
+use driver::store::{Journaled, Memory, Store, StoreError};
 use driver::transport::{Hub, Limits};
 use driver::{Handle, Happened};
 use raft_core::{ClusterId, NodeId, Priority, Settings, Toggle};
@@ -28,13 +28,13 @@ use crate::server;
 /// How the store is opened: as it should be, or broken on purpose by a test.
 #[derive(Clone, Copy)]
 pub struct Faults {
-    /// Opens the store in a file.
+    /// Opens the store in a folder.
     pub open: fn(&Path) -> Result<Arc<dyn Store>, StoreError>,
 }
 
 impl Faults {
     /// None.
-    pub const NONE: Self = Self { open: |path| Ok(Arc::new(Database::open(path)?)) };
+    pub const NONE: Self = Self { open: |folder| Ok(Arc::new(Journaled::open(folder)?)) };
 }
 
 impl std::fmt::Debug for Faults {
@@ -128,8 +128,7 @@ fn open(settings: &ServerSettings, faults: Faults) -> Result<Arc<dyn Store>, Str
     };
     let made = std::fs::create_dir_all(folder);
     made.map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
-    let path = folder.join("node.redb");
-    (faults.open)(&path).map_err(|error| format!("{}: {error}", path.display()))
+    (faults.open)(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 fn options(
