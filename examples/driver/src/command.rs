@@ -79,11 +79,13 @@ pub enum To {
 /// Looks at the machine once it may be read, or hears why it may not.
 pub(crate) type Look<M> = Box<dyn FnOnce(Result<&M, RequestError>) + Send>;
 pub(crate) type Answering<T, E> = oneshot::Sender<Result<T, E>>;
+/// What is to be done with what a proposal came to. It must not take long.
+pub(crate) type OnAppended = Box<dyn FnOnce(Result<Appended, RequestError>) + Send>;
 pub(crate) type MakeRequest = Box<dyn FnOnce(RequestId) -> Request + Send>;
 
 /// What a node is asked.
 pub(crate) enum Command<M> {
-    Propose(Bytes, Option<Answering<Appended, RequestError>>),
+    Propose(Bytes, Option<OnAppended>),
     Read(Look<M>),
     ReadStale(Look<M>),
     Ask(MakeRequest, Answering<Outcome, RequestError>),

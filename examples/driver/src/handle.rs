@@ -77,8 +77,23 @@ impl<M: Send + 'static> Handle<M> {
     /// When it was not carried out, or nobody knows.
     pub async fn append(&self, command: impl Into<Bytes>) -> Result<Appended, RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Command::Propose(command.into(), Some(answer))).await?;
+        // Whoever asked may have gone.
+        let then = move |appended| drop(answer.send(appended));
+        self.append_then(command, then).await?;
         answered.await.map_err(|_| RequestError::Stopped)?
+    }
+
+    /// Like [`Handle::append`], but returns as soon as the node has been asked, and calls `then` with what came of it. That
+    /// runs on the node's own task: it must not wait for anything. It is never called when the node stops before.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn append_then(
+        &self,
+        command: impl Into<Bytes>,
+        then: impl FnOnce(Result<Appended, RequestError>) + Send + 'static,
+    ) -> Result<(), RequestError> {
+        self.ask(Command::Propose(command.into(), Some(Box::new(then)))).await
     }
 
     /// Like [`Handle::append`], for no longer than this.

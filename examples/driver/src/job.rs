@@ -37,7 +37,7 @@ pub enum Done {
     Input(Input),
     /// The machine is to be restored from these bytes.
     Loaded(Restore, Bytes),
-    /// A snapshot could not be stored: the log stays as long as it is.
+    /// The store refused a snapshot: the log stays as long as it is.
     NotSaved,
     /// Nobody waits.
     Nothing,
@@ -70,8 +70,8 @@ impl Job {
     /// Does it.
     ///
     /// # Errors
-    /// When the node cannot go on: its log could not be written, or its machine not be read. Everything else is
-    /// answered as a failure, and asked again.
+    /// When the node cannot go on: the disk did not take something, or the machine could not be read. Everything else
+    /// is answered as a failure, and asked again.
     pub fn run(self, store: &dyn Store) -> Result<Done, StoreError> {
         Ok(match self {
             Self::Write(persist) => {
@@ -95,16 +95,16 @@ impl Job {
             }
             Self::WriteChunk(write) => {
                 let staged = store.stage(write.partial(), write.offset(), write.data());
-                Done::Input(Input::ChunkWritten(if noted("stage a snapshot", staged).is_some() {
+                Done::Input(Input::ChunkWritten(if taken("stage a snapshot", staged)?.is_some() {
                     write.done()
                 } else {
-                    noted("drop what is staged", store.unstage());
+                    store.unstage()?;
                     write.failed()
                 }))
             }
             Self::FetchSnapshot(fetch) => Done::Input(Input::ChunkWritten(fetch.failed())),
             Self::Save(take, image) => {
-                match noted("store a snapshot", store.save(take.meta(), &image())) {
+                match taken("store a snapshot", store.save(take.meta(), &image()))? {
                     Some(()) => Done::Input(Input::SnapshotTaken(take.done())),
                     None => Done::NotSaved,
                 }
@@ -119,7 +119,7 @@ impl Job {
                 Done::Loaded(restore, state)
             }
             Self::DeleteBefore(position) => {
-                noted("delete old snapshots", store.delete_before(position));
+                taken("delete old snapshots", store.delete_before(position))?;
                 Done::Nothing
             }
         })
@@ -129,4 +129,13 @@ impl Job {
 /// What may fail without harm is said in the log.
 fn noted<T>(what: &str, done: Result<T, StoreError>) -> Option<T> {
     done.inspect_err(|error| tracing::warn!(%error, "could not {what}")).ok()
+}
+
+/// A disk that fails to take something is not asked again: nobody knows what is on it, and a database that has met an
+/// error does nothing from then on. What was refused for what it is, is said in the log.
+fn taken<T>(what: &str, done: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match done {
+        Err(StoreError::Contradiction(_)) => Ok(noted(what, done)),
+        done => done.map(Some),
+    }
 }

@@ -69,6 +69,10 @@ impl Lanes {
 fn work(store: &dyn Store, jobs: &mpsc::Receiver<Job>, finished: &UnboundedSender<Finished>) {
     for job in jobs {
         let done = job.run(store);
+        // The node tells of the first failure it hears of, and that may be what followed from this one.
+        if let Err(error) = &done {
+            tracing::error!(%error, "the store failed");
+        }
         let is_over = done.is_err();
         if finished.send(done).is_err() || is_over {
             return;

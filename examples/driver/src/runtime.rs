@@ -17,7 +17,8 @@ use tokio::time::sleep_until;
 
 use crate::clock::Clock;
 use crate::command::{
-    Answering, Appended, Command, DispatchError, Look, RequestError, To, judged, recipients,
+    Answering, Appended, Command, DispatchError, Look, OnAppended, RequestError, To, judged,
+    recipients,
 };
 use crate::handle::{Handle, Happened, News};
 use crate::job::Done;
@@ -212,7 +213,7 @@ fn founded(founding: Founding) -> Result<Start, MembershipError> {
 
 /// Who waits for a request.
 enum Waiting<M> {
-    Append(Answering<Appended, RequestError>),
+    Append(OnAppended),
     Look(Look<M>),
     Outcome(Answering<Outcome, RequestError>),
 }
@@ -330,13 +331,13 @@ impl<M: Machine> Task<M> {
         match waiting {
             Waiting::Look(look) => look(judged.map(|_| self.replica.machine())),
             Waiting::Outcome(answer) => drop(answer.send(judged)),
-            Waiting::Append(answer) => drop(answer.send(match judged {
+            Waiting::Append(then) => then(match judged {
                 Ok(Outcome::Done { position }) => {
                     Ok(Appended { position, output: output.unwrap_or_default() })
                 }
                 Ok(_) => Err(RequestError::Unknown),
                 Err(error) => Err(error),
-            })),
+            }),
         }
     }
 

@@ -10,6 +10,7 @@ mod connection;
 pub mod greeting;
 mod hub;
 mod links;
+mod strangers;
 mod tls;
 
 pub use connection::{Connection, FrameError, Reading, Writing};

@@ -310,6 +310,8 @@ impl Client {
         loop {
             let last = match self.attempt(&ask, until).await? {
                 Attempt::Answer(answer) => return Ok(answer),
+                // An earlier attempt may have had an effect all the same.
+                Attempt::Refused(last) if is_unknown => return Err(ClientError::Unknown { last }),
                 Attempt::Refused(why) => return Err(ClientError::Refused(why)),
                 Attempt::Again(why) => why,
                 Attempt::Unknown(why) => {

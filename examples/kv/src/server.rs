@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use driver::transport::{Client, Connection, FrameError};
-use driver::{Handle, RequestError, members};
+use driver::{Appended, Handle, RequestError, members};
 use raft_core::session::SessionRequest;
 use raft_core::{NodeId, Refusal};
 use tokio::sync::{Semaphore, mpsc};
@@ -33,7 +33,8 @@ pub async fn serve(handle: Handle<Kv>, mut clients: mpsc::Receiver<Client>) {
 
 async fn converse(handle: Handle<Kv>, connection: Connection) -> Result<(), FrameError> {
     let Connection { mut reading, mut writing } = connection;
-    let (responses, mut ready) = mpsc::channel::<Response>(PIPELINED);
+    // As many as there are permits: none waits for a place.
+    let (responses, mut ready) = mpsc::unbounded_channel::<Response>();
     let permits = Arc::new(Semaphore::new(PIPELINED));
     tokio::spawn(async move {
         let mut batch = Vec::new();
@@ -49,18 +50,48 @@ async fn converse(handle: Handle<Kv>, connection: Connection) -> Result<(), Fram
         let Request { number, ask } = reading.next().await?;
         let permit = permits.clone().acquire_owned().await;
         let (handle, responses) = (handle.clone(), responses.clone());
-        tokio::spawn(async move {
-            let answer = answer(&handle, ask).await;
-            // The client may have gone.
-            drop(responses.send(Response { number, answer }).await);
+        // The client may have gone.
+        let respond = move |answer| {
+            drop(responses.send(Response { number, answer }));
             drop(permit);
-        });
+        };
+        match ask {
+            Ask::Command(bytes) => command(handle, bytes, respond).await,
+            ask => drop(tokio::spawn(async move { respond(answer(&handle, ask).await) })),
+        }
     }
+}
+
+/// Most of what is asked are commands: they need no task of their own.
+async fn command(
+    handle: Handle<Kv>,
+    bytes: Bytes,
+    respond: impl FnOnce(Result<Answer, Problem>) + Send + 'static,
+) {
+    // Nothing is replicated that no replica could carry out.
+    if let Err(error) = SessionRequest::decode(&bytes) {
+        return respond(Err(Problem::Refused(error.to_string())));
+    }
+    let asked = handle.clone();
+    let then = move |appended: Result<Appended, RequestError>| match appended {
+        Ok(appended) => respond(replied(&appended.output)),
+        Err(error) => {
+            drop(tokio::spawn(async move { respond(Err(problem(&handle, error).await)) }));
+        }
+    };
+    // A node that has stopped answers nobody; the connection is about to end.
+    drop(asked.append_then(bytes, then).await);
+}
+
+fn replied(output: &[u8]) -> Result<Answer, Problem> {
+    // The entry may have been applied before the node knew of the request.
+    let lost = |_| Problem::Unknown("it was carried out, but its output is lost".to_owned());
+    postcard::from_bytes(output).map(Answer::Replied).map_err(lost)
 }
 
 async fn answer(handle: &Handle<Kv>, ask: Ask) -> Result<Answer, Problem> {
     match ask {
-        Ask::Command(bytes) => command(handle, bytes).await,
+        Ask::Command(_) => unreachable!("needs no task"),
         Ask::Get { key, freshness } => {
             let value = read(handle, freshness, move |kv| kv.get(&key)).await;
             value.map(Answer::Value)
@@ -84,23 +115,6 @@ async fn answer(handle: &Handle<Kv>, ask: Ask) -> Result<Answer, Problem> {
             done(handle, handle.weaken(span).await).await
         }
         Ask::Campaign => done(handle, handle.campaign().await).await,
-    }
-}
-
-async fn command(handle: &Handle<Kv>, bytes: Bytes) -> Result<Answer, Problem> {
-    // Nothing is replicated that no replica could carry out.
-    if let Err(error) = SessionRequest::decode(&bytes) {
-        return Err(Problem::Refused(error.to_string()));
-    }
-    match handle.append(bytes).await {
-        Ok(appended) => match postcard::from_bytes(&appended.output) {
-            Ok(reply) => Ok(Answer::Replied(reply)),
-            // The entry was applied before the node knew of the request, so that its output is lost.
-            Err(_) => {
-                Err(Problem::Unknown("it was carried out, but its output is lost".to_owned()))
-            }
-        },
-        Err(error) => Err(problem(handle, error).await),
     }
 }
 

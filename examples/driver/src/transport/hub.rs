@@ -14,13 +14,15 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, Reading};
 use super::greeting::{self, Greeting, GreetingError, MAX_GREETING_BYTES, Purpose, Refused};
+use super::strangers::Strangers;
 use super::tls::{self, Tls};
 use crate::packet::Packet;
 
 /// What a listener puts up with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections at a time, of nodes and clients together.
+    /// The most connections at a time, of nodes and clients together. There may be as many again that have not
+    /// greeted yet.
     pub connections: usize,
     /// The most bytes of a frame.
     pub frame_bytes: usize,
@@ -161,15 +163,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut strangers = Strangers::new(shared.limits.connections);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let shared = shared.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = shared.let_in(stream).await {
-                        tracing::debug!(%peer, %error, "a connection ended");
+                let greeted = tokio::spawn(async move {
+                    match shared.let_in(stream).await {
+                        // No stranger any more: a task that nobody ends.
+                        Ok(guest) => drop(tokio::spawn(guest.stay(peer))),
+                        Err(error) => tracing::debug!(%peer, %error, "nobody was let in"),
                     }
                 });
+                strangers.add(greeted.abort_handle());
             }
             Err(error) => {
                 // Out of file descriptors, most likely: some will be free again.
@@ -180,14 +186,38 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// A connection that was let in. It counts as long as this is kept.
+enum Guest {
+    Node {
+        reading: Reading,
+        from: NodeId,
+        address: Arc<str>,
+        inbox: mpsc::Sender<Arrival>,
+        _permit: OwnedSemaphorePermit,
+    },
+    Client(mpsc::Sender<Client>, Client),
+}
+
+impl Guest {
+    async fn stay(self, peer: SocketAddr) {
+        match self {
+            Self::Node { mut reading, from, address, inbox, _permit } => {
+                if let Err(error) = receive(&mut reading, from, address, &inbox).await {
+                    tracing::debug!(%peer, node = from.0, %error, "a connection ended");
+                }
+            }
+            // Whoever served clients may have stopped; then the connection ends here.
+            Self::Client(queue, client) => drop(queue.send(client).await),
+        }
+    }
+}
+
 impl Shared {
-    async fn let_in(&self, stream: TcpStream) -> Result<(), GreetingError> {
+    async fn let_in(&self, stream: TcpStream) -> Result<Guest, GreetingError> {
         let failed = |error| GreetingError::Frame(super::FrameError::Io(error));
         stream.set_nodelay(true).map_err(failed)?;
-        let permit = self.permits.clone().try_acquire_owned();
         let Some(tls) = &self.tls else {
-            let connection = Connection::new(stream, MAX_GREETING_BYTES);
-            return self.greeted(connection, permit.ok(), |_, _| true).await;
+            return self.greeted(Connection::new(stream, MAX_GREETING_BYTES), |_, _| true).await;
         };
         let stream = timeout(HANDSHAKE, tls.accept(stream)).await;
         let stream = stream.map_err(|_| GreetingError::Silent)?.map_err(failed)?;
@@ -196,47 +226,68 @@ impl Shared {
         let is_node = move |cluster, node| {
             certificate.as_ref().is_some_and(|certificate| tls::is_node(certificate, cluster, node))
         };
-        let connection = Connection::new(stream, MAX_GREETING_BYTES);
-        self.greeted(connection, permit.ok(), is_node).await
+        self.greeted(Connection::new(stream, MAX_GREETING_BYTES), is_node).await
     }
 
     async fn greeted(
         &self,
         mut connection: Connection,
-        permit: Option<OwnedSemaphorePermit>,
         is_node: impl Fn(ClusterId, NodeId) -> bool,
-    ) -> Result<(), GreetingError> {
-        let Greeting { cluster, purpose } = greeting::hear(&mut connection).await?;
-        let Some(permit) = permit else {
-            return greeting::answer(&mut connection, Err(Refused::Full)).await;
-        };
+    ) -> Result<Guest, GreetingError> {
+        let greeting = greeting::hear(&mut connection).await?;
+        let place = self.place(greeting, is_node);
+        let answer = place.as_ref().map(|_| ()).map_err(Clone::clone);
+        greeting::answer(&mut connection, answer).await?;
+        connection.reading.allow(self.limits.frame_bytes);
+        connection.writing.allow(self.limits.frame_bytes);
+        Ok(match place? {
+            Place::Node { from, address, inbox, permit } => {
+                let Connection { reading, .. } = connection;
+                Guest::Node { reading, from, address: address.into(), inbox, _permit: permit }
+            }
+            Place::Client { queue, permit } => {
+                Guest::Client(queue, Client { connection, _permit: permit })
+            }
+        })
+    }
+
+    /// Where somebody belongs who has greeted, if anywhere.
+    fn place(
+        &self,
+        Greeting { cluster, purpose }: Greeting,
+        is_node: impl Fn(ClusterId, NodeId) -> bool,
+    ) -> Result<Place, Refused> {
+        let permit = || self.permits.clone().try_acquire_owned().map_err(|_| Refused::Full);
         match purpose {
             Purpose::Peer { from, .. } if !is_node(cluster, from) => {
-                greeting::answer(&mut connection, Err(Refused::Certificate(from))).await
+                Err(Refused::Certificate(from))
             }
             Purpose::Peer { from, to, address } => {
                 let inbox = lock(&self.nodes).get(&(cluster, to)).cloned();
-                let Some(inbox) = inbox else {
-                    return greeting::answer(&mut connection, Err(Refused::NotHere)).await;
-                };
-                greeting::answer(&mut connection, Ok(())).await?;
-                connection.reading.allow(self.limits.frame_bytes);
-                Ok(receive(&mut connection.reading, from, address.into(), &inbox).await?)
+                let inbox = inbox.ok_or(Refused::NotHere)?;
+                Ok(Place::Node { from, address, inbox, permit: permit()? })
             }
             Purpose::Client => {
                 let queue = lock(&self.clients).get(&cluster).cloned();
-                let Some(queue) = queue else {
-                    return greeting::answer(&mut connection, Err(Refused::NotHere)).await;
-                };
-                greeting::answer(&mut connection, Ok(())).await?;
-                connection.reading.allow(self.limits.frame_bytes);
-                connection.writing.allow(self.limits.frame_bytes);
-                // Whoever served clients may have stopped; then the connection ends here.
-                drop(queue.send(Client { connection, _permit: permit }).await);
-                Ok(())
+                let queue = queue.ok_or(Refused::NotHere)?;
+                Ok(Place::Client { queue, permit: permit()? })
             }
         }
     }
+}
+
+/// What is there for somebody who has greeted.
+enum Place {
+    Node {
+        from: NodeId,
+        address: String,
+        inbox: mpsc::Sender<Arrival>,
+        permit: OwnedSemaphorePermit,
+    },
+    Client {
+        queue: mpsc::Sender<Client>,
+        permit: OwnedSemaphorePermit,
+    },
 }
 
 /// Hands on what a node sends, until the connection or the receiver ends.

@@ -23,6 +23,9 @@ const QUEUE: usize = 4_096;
 const BATCH: usize = 256;
 /// How long to wait before the next attempt to connect: twice as long after each, up to the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// So many nodes are known that are no members: those that come to be some, and those that were. Anybody can claim to be
+/// one more.
+const OUTSIDERS: usize = 64;
 /// An attempt takes no longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -103,8 +106,20 @@ impl Links {
 
     /// A node says where it is. Members are believed to be where the membership says instead.
     pub fn learn(&mut self, node: NodeId, address: &str) {
-        if self.peers.get(&node).is_none_or(|link| !link.is_member) {
-            self.set(node, address.to_owned(), false);
+        match self.peers.get(&node) {
+            Some(link) if link.is_member => return,
+            Some(_) => {}
+            None => self.make_room(),
+        }
+        self.set(node, address.to_owned(), false);
+    }
+
+    /// Forgets somebody if one outsider more would be too many. Whoever is one makes itself known again.
+    fn make_room(&mut self) {
+        let outsiders = || self.peers.iter().filter(|(_, link)| !link.is_member);
+        if outsiders().count() >= OUTSIDERS {
+            let forgotten = outsiders().next().map(|(id, _)| *id).expect("there are some");
+            self.peers.remove(&forgotten);
         }
     }
 
@@ -203,5 +218,27 @@ async fn carry(
             end = connection.reading.next::<()>() => return end.err().unwrap_or(FrameError::Closed),
             _ = address.changed() => return FrameError::Closed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_claims_to_be_many_is_not_remembered_for_long() {
+        let (cluster, address) = (ClusterId(1), "127.0.0.1:1".to_owned());
+        let origin = Origin { cluster, node: NodeId(1), address, tls: None, max_frame_bytes: 1024 };
+        let mut links = Links::new(origin, BTreeMap::new());
+        let members = Membership::of_voters([NodeId(1), NodeId(2)]).expect("two voters");
+        let mut parts = raft_core::MembershipParts::from(members);
+        parts.contexts.insert(NodeId(2), "127.0.0.1:2".into());
+        links.follow(&Membership::try_from(parts).expect("two voters"));
+        for id in 3..1_000 {
+            links.learn(NodeId(id), "127.0.0.1:3");
+        }
+        assert_eq!(links.peers.len(), 1 + OUTSIDERS);
+        assert!(links.peers[&NodeId(2)].is_member, "members stay");
+        assert!(links.peers.contains_key(&NodeId(999)), "and who was there last");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use raft_core::ClusterId;
+use tokio::runtime::{Builder, Runtime};
 
 use super::ask::{self, AskCommand};
 use super::make::{self, MakeCertificates};
@@ -70,6 +71,9 @@ enum Command {
         /// What to tell of what happens: error, warn, info, debug or trace, for each part if you like
         #[arg(long, value_name = "FILTER", default_value = "info", env = "KV_LOG")]
         log: String,
+        /// Work on so many threads, beside those that wait for the disk. One is best for small requests
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+        threads: u8,
         /// Tell it as one line of JSON each
         #[arg(long)]
         log_json: bool,
@@ -97,19 +101,24 @@ impl Common {
 #[must_use]
 pub fn main(faults: Faults) -> ExitCode {
     let Cli { command, common } = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let threads = match &command {
+        Command::Serve { threads, .. } => usize::from(*threads),
+        _ => 1,
+    };
+    let runtime = match runtime(threads) {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the system has no threads left: {error}")),
     };
     let done = match command {
-        Command::Serve { config, log, log_json, settings } => serve::listen_to_log(&log, log_json)
-            .and_then(|()| {
+        Command::Serve { config, log, log_json, settings, threads: _ } => {
+            serve::listen_to_log(&log, log_json).and_then(|()| {
                 let settings = match config {
                     Some(path) => settings.or(ServerSettings::read(&path)?),
                     None => *settings,
                 };
                 runtime.block_on(serve::run(settings, &common, faults))
-            }),
+            })
+        }
         Command::Ask(ask) => runtime.block_on(ask::run(ask, &common)),
         Command::Certificates(make) => make::run(&make, &common),
     };
@@ -117,6 +126,14 @@ pub fn main(faults: Faults) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build()
 }
 
 fn failed(error: &str) -> ExitCode {

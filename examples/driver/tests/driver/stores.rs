@@ -1,15 +1,12 @@
 //! Every store of the driver, by the suite that is there for all stores.
 
-#[path = "support/power.rs"]
-mod power;
-
 use std::cell::{Cell, RefCell};
 
 use driver::store::disk::{Defect, Platter, Volatile};
 use driver::store::{Database, Identity, Journaled, Memory, Store, conformance};
 use raft_core::{ClusterId, NodeId};
 
-use power::Machine;
+use crate::power::Machine;
 
 #[test]
 fn the_store_in_memory_conforms() {

@@ -18,7 +18,7 @@ use raft_core::{
 };
 use raft_sim::raft::{Answer, Committed, Facts, Input, Output, Raft, Task, View};
 
-use super::power::Machine;
+use crate::power::Machine;
 
 /// How often what was tested.
 #[derive(Clone, Copy, Debug, Default)]

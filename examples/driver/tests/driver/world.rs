@@ -1,9 +1,6 @@
 //! Goal: the store and the jobs of the driver hold what the simulated disks of the World hold, through all its crashes,
 //! and a crash at any of the store's own writes leaves the state before the write or the one after it.
 
-#[path = "support/power.rs"]
-mod power;
-#[path = "world/stored.rs"]
 mod stored;
 
 use raft_sim::kv::Kv;

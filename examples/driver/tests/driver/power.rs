@@ -1,7 +1,5 @@
 //! A machine with the two files of a store, whose power fails.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-
 use driver::store::disk::{Defect, Platter, Power, Volatile};
 use driver::store::{Journaled, Store};
 

@@ -1,7 +1,5 @@
 //! A cluster in one process, and a machine that collects words.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
-
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,7 +1,5 @@
 //! Real nodes over real sockets, in one process.
 
-mod support;
-
 use std::time::Duration;
 
 use driver::members::{self, Change};
@@ -9,7 +7,7 @@ use driver::store::Memory;
 use driver::{DispatchError, Happened, RequestError, To};
 use raft_core::{Event, NodeId, Role};
 
-use support::{Cluster, eventually};
+use crate::support::{self, Cluster, eventually};
 
 const SHORT: Duration = Duration::from_secs(10);
 

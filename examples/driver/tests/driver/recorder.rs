@@ -1,7 +1,5 @@
 //! Goal: what a node was told, in a ring of files, is lived again by the simulator and ends in the same state.
 
-mod support;
-
 use std::fs;
 use std::sync::Arc;
 
@@ -10,7 +8,7 @@ use driver::store::Memory;
 use raft_core::Role;
 use raft_sim::recording::{Ending, Recording};
 
-use support::{begin, eventually, options};
+use crate::support::{begin, eventually, options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_file_of_the_ring_is_lived_again() {

@@ -1,8 +1,5 @@
 //! Goal: whatever the store does when the power fails, what it has said is done is done, and nothing is done in half.
 
-#[path = "support/power.rs"]
-mod power;
-
 use std::sync::Arc;
 
 use driver::store::Store;
@@ -11,7 +8,7 @@ use raft_core::{
     PartialSnapshot, Payload, Restored, SnapshotMeta, Term, Write,
 };
 
-use power::Machine;
+use crate::power::Machine;
 
 /// One call of the store.
 enum Call {
@@ -38,32 +35,36 @@ fn meta(term: u64, index: u64) -> SnapshotMeta {
     }
 }
 
-fn append(first: u64, term: u64, count: usize) -> Option<Append> {
+fn append(first: u64, term: u64, count: usize) -> Append {
     let entry = |_| Entry { term: Term(term), payload: Payload::command(vec![7_u8; 300]) };
-    Some(Append { first: LogIndex(first), entries: (0..count).map(entry).collect() })
+    Append { first: LogIndex(first), entries: (0..count).map(entry).collect() }
 }
 
-fn hard_state(term: u64) -> Option<HardState> {
-    Some(HardState { term: Term(term), vote: None, incarnation: Incarnation(1) })
+fn hard_state(term: u64) -> HardState {
+    HardState { term: Term(term), vote: None, incarnation: Incarnation(1) }
 }
 
 /// A life with every part of a write in it.
 fn calls() -> Vec<Call> {
     let partial =
         |received| PartialSnapshot { source: NodeId(2), snapshot: meta(3, 90), total: 6, received };
-    let begun = Write { hard_state: hard_state(1), append: append(1, 1, 40), ..Write::default() };
+    let begun = Write {
+        hard_state: Some(hard_state(1)),
+        append: Some(append(1, 1, 40)),
+        ..Write::default()
+    };
     let replaced = Write {
-        hard_state: hard_state(2),
+        hard_state: Some(hard_state(2)),
         truncate_from: Some(LogIndex(20)),
-        append: append(20, 2, 5),
+        append: Some(append(20, 2, 5)),
         commit: Some(LogIndex(10)),
         ..Write::default()
     };
     let installed = Write {
-        hard_state: hard_state(3),
+        hard_state: Some(hard_state(3)),
         install: Some(meta(3, 90)),
         truncate_from: Some(LogIndex(9)),
-        append: append(91, 3, 3),
+        append: Some(append(91, 3, 3)),
         ..Write::default()
     };
     vec![

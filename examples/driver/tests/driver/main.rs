@@ -1,0 +1,11 @@
+//! The driver: its stores under crashes, and nodes over real sockets.
+
+mod power;
+mod support;
+
+mod cluster;
+mod crashes;
+mod full_disk;
+mod recorder;
+mod stores;
+mod world;
