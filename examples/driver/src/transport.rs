@@ -10,6 +10,7 @@ mod connection;
 pub mod greeting;
 mod hub;
 mod links;
+mod socket;
 mod strangers;
 mod tls;
 
@@ -20,8 +21,14 @@ pub use links::{LinkEvent, Links, Origin};
 pub use tls::{Tls, TlsError, TlsFiles, cluster_name, node_name};
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+/// The other side's computer answers within this time, or it is tried again later. (The system itself would try again
+/// after one second, three, and seven: too seldom for somebody who may be there again at any moment.)
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Why no connection was made.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +85,10 @@ pub async fn connect(
         }
         Err(error) => return Err(unreachable(error)),
     };
-    let stream = TcpStream::connect(found.as_slice()).await.map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
+    let stream = timeout(PATIENCE, TcpStream::connect(found.as_slice())).await;
+    let stream = stream.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    let stream = stream.map_err(unreachable)?;
+    socket::prepare(&stream).map_err(unreachable)?;
     let mut connection = match tls {
         None => Connection::new(stream, max_frame_bytes),
         Some(tls) => {

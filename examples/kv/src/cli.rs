@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ask;
+mod files;
 mod make;
 mod run;
 mod serve;

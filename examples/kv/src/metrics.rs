@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use driver::{Handle, Happened};
 use http_body_util::Full;
@@ -18,10 +20,18 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use raft_core::{Event, Rejection, Role, Status};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{sleep, timeout};
 
 use crate::machine::Kv;
+
+/// So many are answered at a time, and each for no longer than this.
+const CONNECTIONS: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A request has no more bytes.
+const REQUEST_BYTES: usize = 16 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Peer {
@@ -67,24 +77,47 @@ impl Metrics {
     pub async fn listen(self, address: SocketAddr) -> std::io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        tokio::spawn(async move {
-            loop {
-                let Ok((stream, _)) = listener.accept().await else { continue };
-                let metrics = self.clone();
-                let answer = service_fn(move |request| {
-                    let metrics = metrics.clone();
-                    async move { Ok::<_, Infallible>(metrics.answer(&request).await) }
-                });
-                tokio::spawn(async move {
-                    let served = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer);
-                    if let Err(error) = served.await {
-                        tracing::debug!(%error, "a request for metrics was not answered");
-                    }
-                });
-            }
-        });
+        tokio::spawn(self.accept(listener));
         Ok(address)
+    }
+
+    async fn accept(self, listener: TcpListener) {
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: some will be free again.
+                    tracing::warn!(%error, "a connection for metrics could not be accepted");
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            // One too many is closed at once.
+            let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+            let metrics = self.clone();
+            tokio::spawn(async move {
+                metrics.converse(stream).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Answers one request.
+    async fn converse(self, stream: TcpStream) {
+        let answer = service_fn(|request| {
+            let metrics = self.clone();
+            async move { Ok::<_, Infallible>(metrics.answer(&request).await) }
+        });
+        let served = hyper::server::conn::http1::Builder::new()
+            .keep_alive(false)
+            .max_buf_size(REQUEST_BYTES)
+            .serve_connection(TokioIo::new(stream), answer);
+        match timeout(PATIENCE, served).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a request for metrics was not answered"),
+            Err(_) => tracing::debug!("a request for metrics took too long"),
+        }
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

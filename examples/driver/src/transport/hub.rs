@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, Reading};
 use super::greeting::{self, Greeting, GreetingError, MAX_GREETING_BYTES, Purpose, Refused};
+use super::socket;
 use super::strangers::Strangers;
 use super::tls::{self, Tls};
 use crate::packet::Packet;
@@ -215,7 +216,7 @@ impl Guest {
 impl Shared {
     async fn let_in(&self, stream: TcpStream) -> Result<Guest, GreetingError> {
         let failed = |error| GreetingError::Frame(super::FrameError::Io(error));
-        stream.set_nodelay(true).map_err(failed)?;
+        socket::prepare(&stream).map_err(failed)?;
         let Some(tls) = &self.tls else {
             return self.greeted(Connection::new(stream, MAX_GREETING_BYTES), |_, _| true).await;
         };

@@ -22,7 +22,7 @@ const QUEUE: usize = 4_096;
 /// So many are sent at a time.
 const BATCH: usize = 256;
 /// How long to wait before the next attempt to connect: twice as long after each, up to the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 /// So many nodes are known that are no members: those that come to be some, and those that were. Anybody can claim to be
 /// one more.
 const OUTSIDERS: usize = 64;

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tracing_subscriber::EnvFilter;
 
+use super::files;
 use super::run::Common;
 use super::settings::{ServerSettings, by_node};
 use crate::client::{self, Client};
@@ -69,6 +70,7 @@ pub(super) async fn run(
         connections: settings.max_connections.unwrap_or(limits.connections),
         frame_bytes: settings.max_frame_bytes.unwrap_or(limits.frame_bytes),
     };
+    files::make_room(limits.connections);
     let id = identity(&settings)?;
     let store = open(&settings, faults)?;
     let is_new = store.load().map_err(|error| error.to_string())?.is_none();

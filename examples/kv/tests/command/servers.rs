@@ -118,7 +118,8 @@ impl Servers {
 
     fn logs(&self) -> String {
         let read = |id| fs::read_to_string(self.log(id)).unwrap_or_default();
-        (1..self.children.len()).map(|id| format!("\n--- log of {id}\n{}", read(id))).collect()
+        let told = |id| format!("--- log of {id}\n{}", read(id));
+        (1..self.children.len()).map(told).collect::<Vec<_>>().join("\n")
     }
 }
 
