@@ -1,7 +1,7 @@
 //! Connections between nodes, and from clients: TCP, with TLS on both sides when there are certificates.
 //!
 //! One port serves nodes and clients alike, and one listener as many nodes as there are in the process. A connection
-//! begins with a [greeting](greeting) that says who is there and in which version; whoever is not believed is told
+//! begins with a [`greeting`] that says who is there and in which version; whoever is not believed is told
 //! why, and goes. Between nodes packets flow one way on each connection: from the node that made it.
 //!
 //! Without certificates anybody who reaches the port is believed: it listens on loopback only then.
