@@ -20,10 +20,6 @@ pub(crate) const CLUSTER: ClusterId = ClusterId(1);
 pub(crate) const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 
 /// Tries until it succeeds; fails with the last reason when that takes too long.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a test waits is a matter of the wall clock"
-)]
 pub(crate) fn eventually<T, E: Debug>(
     what: &str,
     limit: Duration,
