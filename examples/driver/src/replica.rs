@@ -44,9 +44,13 @@ impl Default for SnapshotPolicy {
     }
 }
 
+/// After so many entries it is looked again whether a snapshot would still come too early.
+const LOOK_AGAIN: u64 = 16;
+
 /// A node and its machine.
 #[derive(Debug)]
 pub struct Replica<M> {
+    config: Config,
     node: Node,
     machine: M,
     effects: Effects,
@@ -57,7 +61,7 @@ pub struct Replica<M> {
     /// Bytes that were applied since the last snapshot was begun.
     bytes: u64,
     is_saving: bool,
-    /// No snapshot is tried before this, after one that could not be stored.
+    /// No snapshot is tried before this, after one that could not be stored, or that would have come too early.
     not_before: LogIndex,
     /// Snapshots before this one were deleted.
     deleted_before: LogPosition,
@@ -85,6 +89,7 @@ impl<M: Machine> Replica<M> {
         now: Instant,
     ) -> Result<Self, RestoreError> {
         Ok(Self {
+            config,
             node: Node::new(config, start, now)?,
             machine,
             effects: Effects::new(),
@@ -139,7 +144,7 @@ impl<M: Machine> Replica<M> {
                 Effect::Event(event) => Todo::Tell(event),
             });
         }
-        self.snapshot_if_due(todo);
+        self.snapshot_if_due(now, todo);
     }
 
     /// Takes the result of a piece of work.
@@ -203,7 +208,7 @@ impl<M: Machine> Replica<M> {
         self.node.step(now, input, &mut self.effects);
     }
 
-    fn snapshot_if_due(&mut self, todo: &mut Vec<Todo>) {
+    fn snapshot_if_due(&mut self, now: Instant, todo: &mut Vec<Todo>) {
         let oldest = self.node.oldest_snapshot_in_use();
         if oldest.index > self.deleted_before.index {
             self.deleted_before = oldest;
@@ -215,10 +220,30 @@ impl<M: Machine> Replica<M> {
         if !is_due || self.is_saving || applied < self.not_before {
             return;
         }
+        if self.is_followed_from_afar(now, entries) {
+            // To look again at each entry would cost more than it is worth.
+            self.not_before = LogIndex(applied.0 + LOOK_AGAIN);
+            return;
+        }
         if let Some(take) = self.node.take_snapshot(applied) {
             self.is_saving = true;
             self.bytes = 0;
             todo.push(Todo::Work(Job::Save(take, self.machine.image())));
         }
+    }
+
+    /// Whether the log holds what a follower needs next that is coming up to the others, and would not with another
+    /// snapshot: it would need that one then, and so on for as long as there is much to do. It is not waited for
+    /// without end.
+    fn is_followed_from_afar(&self, now: Instant, entries: u64) -> bool {
+        const LONGEST: u64 = 4;
+        let SnapshotPolicy { entries: usual, bytes } = self.policy;
+        if entries >= LONGEST.saturating_mul(usual) || self.bytes >= LONGEST.saturating_mul(bytes) {
+            return false;
+        }
+        let kept = self.node.applied().0.saturating_sub(self.config.retained_entries);
+        self.node.status().peers.iter().any(|peer| {
+            peer.matched.0 < kept && now.since(peer.heard) <= self.config.election_timeout
+        })
     }
 }

@@ -55,15 +55,16 @@ async fn a_node_that_is_far_behind_gets_a_snapshot() {
     let behind = cluster.nodes.iter().map(|node| node.handle.id()).find(|id| *id != leader);
     let behind = behind.expect("three nodes");
     cluster.stop(behind).await;
-    // More than the log keeps: a snapshot is taken after 100 entries, and 10 are kept before it.
-    for nth in 0..400 {
+    // More than the log keeps: a snapshot is taken after 100 entries, or four times as many as long as the one that is
+    // behind was heard just now, and 10 are kept before it.
+    for nth in 0..1_000 {
         cluster.node(leader).handle.append(format!("w{nth}")).await.expect("is done");
     }
     let events = cluster.start_again(behind);
     let handle = cluster.node(behind).handle.clone();
     eventually("all words are there", || {
         let handle = handle.clone();
-        async move { handle.read(support::Words::all).await.ok().filter(|words| words.len() == 400) }
+        async move { handle.read(support::Words::all).await.ok().filter(|words| words.len() == 1_000) }
     })
     .await;
     assert!(

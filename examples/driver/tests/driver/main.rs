@@ -3,6 +3,7 @@
 mod power;
 mod support;
 
+mod catching_up;
 mod cluster;
 mod crashes;
 mod full_disk;

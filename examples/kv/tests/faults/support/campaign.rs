@@ -43,6 +43,8 @@ pub(crate) async fn run(shape: Shape, seed: u64, time: Duration) -> Report {
         rounds.push(round);
     }
     workload.stop().await;
+    let times = rounds.iter().flat_map(|round| [round.failover, round.recovery]);
+    problems.extend(recovery::judge(&times.flatten().collect::<Vec<_>>()));
     problems.extend(recovery::of_every_node(&cluster).await);
     problems.extend(verdict::of(&cluster, &recorder).await);
     problems.extend(cluster.dead());

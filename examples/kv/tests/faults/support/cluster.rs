@@ -141,7 +141,7 @@ impl Cluster {
             "--retained-entries",
             "100",
             "--chunk-bytes",
-            "4096",
+            "32768",
         ]
         .map(str::to_owned)
         .into();

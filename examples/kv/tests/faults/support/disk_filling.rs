@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use kv::client::Client;
+use kv::machine::Change;
+use kv::protocol::Freshness;
 use raft_core::NodeId;
 use tokio::time::{Instant, sleep};
 
@@ -10,11 +12,12 @@ use super::cluster::Cluster;
 
 /// So much room there is left.
 const ROOM: u64 = 64 * 1024;
-/// So much is written at a time, to so many keys in turn.
-const VALUE_BYTES: usize = 48 * 1024;
-const KEYS: usize = 8;
+/// So much is written at a time. It stays there until the disk is full: what was freed in the file is used up first.
+const VALUE_BYTES: usize = 128 * 1024;
+/// The keys that are written begin with this.
+const FILLER: &str = "filler-";
 /// The disk is full before that.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Starts a node again on a disk with little room, and writes to the cluster until the node ends. The node is expected
 /// to end by itself, with a failure that says why. Answers its last words.
@@ -46,7 +49,7 @@ pub(crate) async fn fill(cluster: &mut Cluster, id: NodeId) -> Result<String, St
         }
         // Whether it is done does not matter here: the others are watched elsewhere.
         let value = vec![u8::try_from(nth % 251).expect("below 251"); VALUE_BYTES];
-        if client.put(format!("filler-{}", nth % KEYS), value).await.is_err() {
+        if client.put(format!("{FILLER}{nth}"), value).await.is_err() {
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -55,9 +58,16 @@ pub(crate) async fn fill(cluster: &mut Cluster, id: NodeId) -> Result<String, St
 
 /// Removes what was written to fill disks.
 pub(crate) async fn make_room(cluster: &Cluster) {
+    const PAGE: u64 = 16;
     let mut client = Client::new(cluster.client_options(Duration::from_secs(3)));
-    for nth in 0..KEYS {
-        // What is left there does no harm.
-        drop(client.delete(format!("filler-{nth}")).await);
+    let after = FILLER.replace('-', ".");
+    // What is left there does no harm.
+    while let Ok(pairs) =
+        client.scan(FILLER, Some(after.clone().into()), PAGE, Freshness::Linearizable).await
+    {
+        let gone = pairs.into_iter().map(|(key, _)| Change::Delete { key }).collect::<Vec<_>>();
+        if gone.is_empty() || client.batch(gone).await.is_err() {
+            break;
+        }
     }
 }

@@ -84,8 +84,9 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "  (E, the election timeout, is {} ms; each is drawn from E to 2E; {:.0} E is the limit)",
+            "  (E, the election timeout, is {} ms; each is drawn from E to 2E; {:.0} E are expected, {:.0} E the limit)",
             ELECTION.as_millis(),
+            recovery::in_elections(recovery::expected()),
             recovery::in_elections(recovery::limit())
         )?;
         if problems.is_empty() {
