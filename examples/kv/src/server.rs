@@ -7,7 +7,7 @@ use driver::transport::{Client, Connection, FrameError};
 use driver::{Appended, Handle, RequestError, members};
 use raft_core::session::SessionRequest;
 use raft_core::{NodeId, Refusal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::machine::Kv;
 use crate::protocol::{Answer, Ask, Freshness, Problem, Request, Response};
@@ -33,28 +33,26 @@ pub async fn serve(handle: Handle<Kv>, mut clients: mpsc::Receiver<Client>) {
 
 async fn converse(handle: Handle<Kv>, connection: Connection) -> Result<(), FrameError> {
     let Connection { mut reading, mut writing } = connection;
-    // As many as there are permits: none waits for a place.
-    let (responses, mut ready) = mpsc::unbounded_channel::<Response>();
+    // No more than there are permits: each is given back when its response was sent.
+    let (responses, mut ready) = mpsc::unbounded_channel::<(Response, OwnedSemaphorePermit)>();
     let permits = Arc::new(Semaphore::new(PIPELINED));
     tokio::spawn(async move {
         let mut batch = Vec::new();
         while ready.recv_many(&mut batch, PIPELINED).await > 0 {
-            for response in batch.drain(..) {
-                writing.add(&response).await?;
+            for (response, _) in &batch {
+                writing.add(response).await?;
             }
             writing.flush().await?;
+            batch.clear();
         }
         Ok::<(), FrameError>(())
     });
     loop {
         let Request { number, ask } = reading.next().await?;
-        let permit = permits.clone().acquire_owned().await;
+        let Ok(permit) = permits.clone().acquire_owned().await else { return Ok(()) };
         let (handle, responses) = (handle.clone(), responses.clone());
         // The client may have gone.
-        let respond = move |answer| {
-            drop(responses.send(Response { number, answer }));
-            drop(permit);
-        };
+        let respond = move |answer| drop(responses.send((Response { number, answer }, permit)));
         match ask {
             Ask::Command(bytes) => command(handle, bytes, respond).await,
             ask => drop(tokio::spawn(async move { respond(answer(&handle, ask).await) })),
