@@ -50,7 +50,7 @@ use operator::Wish;
 use phases::Stage;
 use queue::{Event, Flights, Queue};
 
-pub(crate) use disk::parts;
+pub use disk::{parts, prefix};
 pub use trace::{LogEntry, Loss, NoTrace, Onlooker, Phase, Started, Trace, TraceEvent};
 
 /// What a moment leads to: the run goes on, or something was violated.

@@ -229,7 +229,7 @@ impl Image {
 }
 
 /// How many cuts there are through a write: its parts, each appended entry being one.
-pub(crate) fn parts(write: &Write) -> u64 {
+pub fn parts(write: &Write) -> u64 {
     let Write { hard_state, install, truncate_from, append, commit, compact } = write;
     let whole = [
         hard_state.is_some(),
@@ -243,7 +243,7 @@ pub(crate) fn parts(write: &Write) -> u64 {
 }
 
 /// The first `kept` parts of a write.
-pub(super) fn prefix(write: &Write, kept: u64) -> Write {
+pub fn prefix(write: &Write, kept: u64) -> Write {
     let mut left = kept;
     let mut survives = || {
         let survives = left > 0;

@@ -12,11 +12,12 @@ use driver::job::{Done, Job};
 use driver::machine::Image;
 use driver::store::{Identity, Journaled, Store};
 use raft_core::{
-    Append, Apply, Effect, Effects, Entry, Envelope, Force, HardState, Instant, LogIndex,
-    LogPosition, LogSummary, Membership, Node, NodeId, PartialSnapshot, Persist, Restore, Restored,
-    Settings, SnapshotMeta, Start, TakeSnapshot, Term, Write,
+    Apply, Effect, Effects, Entry, Envelope, Force, HardState, Instant, LogIndex, LogPosition,
+    LogSummary, Membership, Node, NodeId, PartialSnapshot, Persist, Restore, Restored, Settings,
+    SnapshotMeta, Start, TakeSnapshot, Term, Write,
 };
 use raft_sim::raft::{Answer, Committed, Facts, Input, Output, Raft, Task, View};
+use raft_sim::world::{parts, prefix};
 
 use crate::power::Machine;
 
@@ -156,41 +157,6 @@ fn same(ours: Option<Restored>, world: Option<&Restored>) -> bool {
         (None, None) => true,
         _ => false,
     }
-}
-
-/// How many cuts there are through a write.
-fn parts(write: &Write) -> usize {
-    let Write { hard_state, install, truncate_from, append, commit, compact } = write;
-    let whole = [
-        hard_state.is_some(),
-        install.is_some(),
-        truncate_from.is_some(),
-        commit.is_some(),
-        compact.is_some(),
-    ];
-    let entries = append.as_ref().map_or(0, |append| append.entries.len());
-    whole.into_iter().filter(|part| *part).count() + entries
-}
-
-/// The first parts of a write.
-fn prefix(write: &Write, kept: usize) -> Write {
-    let mut left = kept;
-    let mut survives = || {
-        let survives = left > 0;
-        left -= usize::from(survives);
-        survives
-    };
-    let hard_state = write.hard_state.filter(|_| survives());
-    let install = write.install.clone().filter(|_| survives());
-    let truncate_from = write.truncate_from.filter(|_| survives());
-    let append = write.append.as_ref().and_then(|append| {
-        let count = append.entries.iter().take_while(|_| survives()).count();
-        let entries = append.entries[..count].iter().cloned().collect();
-        (count > 0).then_some(Append { first: append.first, entries })
-    });
-    let commit = write.commit.filter(|_| survives());
-    let compact = write.compact.filter(|_| survives());
-    Write { hard_state, install, truncate_from, append, commit, compact }
 }
 
 /// A node whose obligations are carried out by the driver's store too.
