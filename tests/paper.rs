@@ -22,6 +22,8 @@ mod durability;
 mod elections;
 #[path = "paper/flow.rs"]
 mod flow;
+#[path = "paper/gathering.rs"]
+mod gathering;
 #[path = "paper/installation.rs"]
 mod installation;
 #[path = "paper/leadership.rs"]

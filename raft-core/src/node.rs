@@ -2,7 +2,8 @@
 //!
 //! A step takes its input first and then does whatever is due at `now`, so a driver that never ticks
 //! still has timers, and a node that was paused hears the heartbeat that waited for it before it stands
-//! for election. Last, it settles: commits, sends, applies and writes what the new state calls for.
+//! for election. Last, it settles: commits, sends, applies and writes what the new state calls for. Inputs that are
+//! there together may be fed, and settled once.
 
 mod requests;
 mod view;
@@ -59,7 +60,58 @@ impl Node {
 
     /// Takes one input at `now` and queues everything that is to be done.
     pub fn step(&mut self, now: Instant, input: Input, effects: &mut Effects) {
+        self.feed(now, input, effects);
+        self.replica.is_settled = true;
+        self.do_due(effects);
+        self.settle(effects);
+        debug_assert_eq!(self.invariants(), Ok(()));
+    }
+
+    /// Takes one input of several that are there at the same time, and leaves to the next step what follows from them
+    /// together: one message to a peer, one write and one batch for the machine instead of many.
+    ///
+    /// [`Node::deadline`] asks for that step at once. Effects may be queued already; they may be carried out now or later.
+    ///
+    /// ```
+    /// use raft_core::{
+    ///     Bootstrap, ClusterId, Effect, Effects, Input, Instant, Membership, Node, NodeId, Request, RequestId, Settings,
+    /// };
+    ///
+    /// # fn run_until_it_leads(node: &mut Node, effects: &mut Effects) -> Instant {
+    /// #     let mut inputs = vec![Input::Campaign];
+    /// #     while let Some(input) = inputs.pop() {
+    /// #         node.step(Instant(0), input, effects);
+    /// #         while let Some(effect) = effects.pop() {
+    /// #             match effect {
+    /// #                 Effect::Persist(persist) => inputs.push(Input::Persisted(persist.done())),
+    /// #                 Effect::Apply(apply) => inputs.push(Input::Applied(apply.done())),
+    /// #                 Effect::Restore(restore) => inputs.push(Input::Applied(restore.done())),
+    /// #                 _ => {}
+    /// #             }
+    /// #         }
+    /// #     }
+    /// #     Instant(1)
+    /// # }
+    /// let membership = Membership::of_voters([NodeId(1)])?;
+    /// let config = Settings::new(ClusterId(1), NodeId(1)).validate()?;
+    /// let mut node = Node::new(config, Bootstrap { membership }, Instant(0))?;
+    /// let mut effects = Effects::new();
+    /// let now = run_until_it_leads(&mut node, &mut effects);
+    ///
+    /// for number in 0..1_000 {
+    ///     let request = Request::Propose { id: RequestId(number), command: "a command".into() };
+    ///     node.feed(now, Input::Request(request), &mut effects);
+    /// }
+    /// node.step(now, Input::Tick, &mut effects);
+    /// // One write for all of them.
+    /// let Some(Effect::Persist(persist)) = effects.pop() else { panic!("nothing else was asked for") };
+    /// let entries = persist.write().append.as_ref().map(|append| append.entries.len());
+    /// assert_eq!((entries, effects.pop().is_none()), (Some(1_000), true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn feed(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         self.replica.advance_clock(now);
+        self.replica.is_settled = false;
         match input {
             Input::Tick => {}
             Input::Receive(envelope) => self.receive(envelope, effects),
@@ -78,15 +130,14 @@ impl Node {
                 self.replica.suppressed_until = self.replica.now.after(span);
             }
         }
-        self.do_due(effects);
-        self.settle(effects);
         debug_assert_eq!(self.invariants(), Ok(()));
     }
 
     /// When the node must be stepped next, whatever happens until then; [`Instant::NEVER`] when it only
     /// waits for others.
     pub fn deadline(&self) -> Instant {
-        if self.replica.lane.is_due(self.replica.hard_state, &self.replica.log) {
+        let is_due = self.replica.lane.is_due(self.replica.hard_state, &self.replica.log);
+        if is_due || !self.replica.is_settled {
             return self.replica.now;
         }
         let timers = self.role.deadline().min(self.replica.pending.deadline());

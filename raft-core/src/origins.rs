@@ -126,6 +126,7 @@ impl Origins {
             jitter: Jitter::new(config.seed, life),
             promised_until: now.after(promised),
             suppressed_until: Instant(0),
+            is_settled: false,
             questions: 0,
             rejections: Rejections::default(),
             config,

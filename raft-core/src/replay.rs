@@ -4,7 +4,7 @@
 //! cannot be serialized (a receipt states that a disk did its work); a recording holds their numbers, and
 //! only here are they minted again.
 //!
-//! A driver that keeps a flight recorder writes a [`RecordedLine`] for the start, one for each step before it is taken,
+//! A driver that keeps a flight recorder writes a [`RecordedLine`] for the start, one for each input before it is given,
 //! and now and then the node's status, with which a replay is compared. One that keeps only the last part of a life
 //! begins that part with the node as it was ([`RecordedNode`]). `raft-sim replay` reads a file of such lines as JSON.
 
@@ -65,6 +65,8 @@ pub enum RecordedLine {
     Status(Box<Status>),
     /// The first line when what came before was thrown away: the node as it was then.
     Continued(Box<RecordedNode>),
+    /// An input that was fed ([`Node::feed`]), written before that.
+    Fed(RecordedStep),
 }
 
 /// A node in the middle of its life, as plain data, for recordings that do not go back to the start.
@@ -132,11 +134,11 @@ pub enum ReplayError {
     Start(#[from] RestoreError),
 }
 
-/// One step of a recording.
+/// One input of a recording, stepped with or fed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RecordedStep {
-    /// The `now` of the step.
+    /// The `now` that went with it.
     pub now: Instant,
     /// The input.
     pub input: RecordedInput,
@@ -147,6 +149,12 @@ impl RecordedStep {
     pub fn replay(&self, node: &mut Node, effects: &mut Effects) {
         let input = self.input.replay(node);
         node.step(self.now, input, effects);
+    }
+
+    /// Feeds the input again.
+    pub fn feed(&self, node: &mut Node, effects: &mut Effects) {
+        let input = self.input.replay(node);
+        node.feed(self.now, input, effects);
     }
 }
 

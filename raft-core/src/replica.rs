@@ -45,6 +45,8 @@ pub(crate) struct Replica {
     pub(crate) promised_until: Instant,
     /// Until then this node does not stand for election by itself.
     pub(crate) suppressed_until: Instant,
+    /// Whether what follows from the inputs so far was done.
+    pub(crate) is_settled: bool,
     /// How many questions the driver was asked.
     pub(crate) questions: u64,
     pub(crate) rejections: Rejections,

@@ -173,8 +173,9 @@ fn recordings() {
     fixtures.each(&[
         RecordedLine::Continued(Box::new(node)),
         RecordedLine::Started(Box::new(started)),
-        RecordedLine::Step(step),
+        RecordedLine::Step(step.clone()),
         RecordedLine::Status(Box::new(status())),
+        RecordedLine::Fed(step),
     ]);
     fixtures.finish();
 }

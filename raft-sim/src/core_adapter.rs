@@ -26,19 +26,11 @@ impl Raft for Node {
     }
 
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Effects) {
-        let input = match input {
-            Input::Tick => raft_core::Input::Tick,
-            Input::Receive(envelope) => raft_core::Input::Receive(envelope),
-            Input::Persisted(persist) => raft_core::Input::Persisted(persist.done()),
-            Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
-            Input::Restored(restore) => raft_core::Input::Applied(restore.done()),
-            Input::Taken(take) => raft_core::Input::SnapshotTaken(take.done()),
-            Input::Answered(chore, answer) => answered(chore, answer),
-            Input::Request(request) => raft_core::Input::Request(request),
-            Input::Campaign => raft_core::Input::Campaign,
-            Input::Suppress(span) => raft_core::Input::Suppress(span),
-        };
-        Self::step(self, now, input, effects);
+        Self::step(self, now, given(input), effects);
+    }
+
+    fn feed(&mut self, now: Instant, input: Input<Self>, effects: &mut Effects) {
+        Self::feed(self, now, given(input), effects);
     }
 
     fn pop(effects: &mut Effects) -> Option<Output<Self>> {
@@ -201,6 +193,21 @@ pub enum Chore {
 }
 
 /// An answer that is none to the question counts as a failure.
+fn given(input: Input<Node>) -> raft_core::Input {
+    match input {
+        Input::Tick => raft_core::Input::Tick,
+        Input::Receive(envelope) => raft_core::Input::Receive(envelope),
+        Input::Persisted(persist) => raft_core::Input::Persisted(persist.done()),
+        Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
+        Input::Restored(restore) => raft_core::Input::Applied(restore.done()),
+        Input::Taken(take) => raft_core::Input::SnapshotTaken(take.done()),
+        Input::Answered(chore, answer) => answered(chore, answer),
+        Input::Request(request) => raft_core::Input::Request(request),
+        Input::Campaign => raft_core::Input::Campaign,
+        Input::Suppress(span) => raft_core::Input::Suppress(span),
+    }
+}
+
 fn answered(chore: Chore, answer: Answer) -> raft_core::Input {
     match chore {
         Chore::Fetch(fetch) => raft_core::Input::Fetched(match answer {

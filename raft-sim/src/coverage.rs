@@ -122,6 +122,7 @@ situations! {
     SessionUsed, "session-used", 30_000, "A client was told the output of a command of its session.";
     SessionRepeated, "session-repeated", 20_000, "A client with a session sent a command again whose fate it did not know.";
     SessionExpired, "session-expired", 10_000, "A client found its session expired.";
+    InputsGathered, "inputs-gathered", 100_000, "A node took in several inputs before it did what followed from them.";
     EvenCluster, "even-cluster", 50_000, "The cluster had an even number of voters.";
     SingleNode, "single-node", 8_000, "The cluster had one node.";
 }

@@ -146,6 +146,7 @@ mod tests {
 
     fn profile() -> Network {
         Network {
+            gather: Ticks(0),
             leave: Span::exactly(0),
             delay: Span::new(100, 100_000),
             slow: Rare { per_million: 50_000, takes: Span::new(100_000, 900_000) },

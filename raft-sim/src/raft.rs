@@ -40,6 +40,12 @@ pub trait Raft: Sized {
     /// Takes one input and queues what is to be done.
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Self::Effects);
 
+    /// Takes one of several inputs that are there at the same time; what follows from them may wait for the next step,
+    /// which [`Raft::deadline`] asks for. An adapter that knows no such thing steps.
+    fn feed(&mut self, now: Instant, input: Input<Self>, effects: &mut Self::Effects) {
+        self.step(now, input, effects);
+    }
+
     /// Takes the oldest effect from the queue.
     fn pop(effects: &mut Self::Effects) -> Option<Output<Self>>;
 

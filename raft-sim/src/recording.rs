@@ -174,11 +174,11 @@ impl Recording {
         life.row(began, how);
         let mut ending = Ending::Same;
         for (line, what) in &self.lines {
-            if matches!(what, RecordedLine::Step(step) if until.is_some_and(|until| step.now > until))
+            if matches!(what, RecordedLine::Step(step) | RecordedLine::Fed(step) if until.is_some_and(|until| step.now > until))
             {
                 break;
             }
-            let lived = catch(|| life.take(*line, what));
+            let lived = catch(|| life.live(*line, what));
             ending = lived.unwrap_or_else(|panicked| {
                 let what = format!("{} at {}", panicked.message, panicked.location);
                 Ending::Panicked { line: *line, what }
@@ -202,9 +202,10 @@ struct Life {
 }
 
 impl Life {
-    fn take(&mut self, line: u64, what: &RecordedLine) -> Ending {
+    fn live(&mut self, line: u64, what: &RecordedLine) -> Ending {
         match what {
-            RecordedLine::Step(step) => self.step(line, step),
+            RecordedLine::Step(step) => self.take(line, step, RecordedStep::replay),
+            RecordedLine::Fed(step) => self.take(line, step, RecordedStep::feed),
             RecordedLine::Status(status) => self.compare(line, status),
             RecordedLine::Started(_) | RecordedLine::Continued(_) => Ending::Same,
         }
@@ -216,11 +217,16 @@ impl Life {
         self.timeline.rows.push(Row { at, nodes: vec![id], text: format!("{id} {what}"), state });
     }
 
-    fn step(&mut self, line: u64, step: &RecordedStep) -> Ending {
+    fn take(
+        &mut self,
+        line: u64,
+        step: &RecordedStep,
+        again: fn(&RecordedStep, &mut Node, &mut Effects),
+    ) -> Ending {
         let before = self.node.view();
         let mut effects = Effects::new();
         self.row(step.now, &given(&step.input));
-        step.replay(&mut self.node, &mut effects);
+        again(step, &mut self.node, &mut effects);
         self.steps += 1;
         if let Some(changes) = changes(&before, &self.node.view()) {
             self.row(step.now, &changes);

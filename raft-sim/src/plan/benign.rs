@@ -1,6 +1,6 @@
 //! A plan in which nothing goes wrong: where plans written by hand begin, and where smaller ones are looked for.
 
-use raft_core::Instant;
+use raft_core::{Instant, Ticks};
 
 use super::node::{ApplyProfile, DiskProfile, Limits, MachineMemory, SnapshotProfile, Workload};
 use super::{
@@ -27,6 +27,7 @@ impl Plan {
             settings: PlanSettings::default(),
             other_settings: None,
             network: Network {
+                gather: Ticks(0),
                 leave: Span::exactly(0),
                 delay: Span::exactly(1_000),
                 slow: Rare::NEVER,

@@ -8,7 +8,7 @@ mod actions;
 mod faults;
 mod shape;
 
-use raft_core::Instant;
+use raft_core::{Instant, Ticks};
 use serde::{Deserialize, Serialize};
 
 use super::node::{
@@ -18,7 +18,7 @@ use super::{Network, Order, PLAN_VERSION, Plan, PlanError, PlanSettings, Rare, S
 use crate::draw::{Domain, Draw};
 
 /// The version of the generator: a seed means the same plan as long as this is the same.
-pub const GENERATOR_VERSION: u32 = 3;
+pub const GENERATOR_VERSION: u32 = 4;
 
 /// What kind of plans to make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,6 +82,7 @@ enum Item {
     Duplicates = 24,
     Order = 25,
     Malformed = 26,
+    Gather = 27,
     Write = 30,
     SlowWrites = 31,
     Receipt = 32,
@@ -231,6 +232,7 @@ fn bench(seed: u64) -> Plan {
         settings,
         other_settings: None,
         network: Network {
+            gather: Ticks(0),
             leave: Span::exactly(0),
             delay: Span::new(200, 2_000),
             slow: Rare::NEVER,

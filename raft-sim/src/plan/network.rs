@@ -68,6 +68,9 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
+    /// For how long a node takes in what comes, from the first input on, before it does what follows from it all.
+    #[serde(default)]
+    pub gather: Ticks,
     /// How long a step's messages wait before they leave; a crash before that loses them.
     pub leave: Span,
     /// How long a message travels.

@@ -95,6 +95,7 @@ impl Plan {
             "a sixteenth of settings.election_timeout ({election}), or no leader stays in office"
         );
         at_most("network.leave.max", network.leave.max.0, most, why)?;
+        at_most("network.gather", network.gather.0, most, why)?;
         self.usual("network.delay", network.delay)?;
         let most = election * SLOWEST_MESSAGES;
         let why = format_args!(

@@ -116,6 +116,7 @@ pub(super) const GROUPS: &[Group] = &[
         name: "network",
         slots: &[
             ("delay", Slot::Times(|plan| &mut plan.network.delay)),
+            ("gather", Slot::Time(|plan| &mut plan.network.gather)),
             ("leave", Slot::Times(|plan| &mut plan.network.leave)),
             ("slow", Slot::Rare(|plan| &mut plan.network.slow)),
             ("loss", Slot::Share(|plan| &mut plan.network.loss_per_million)),

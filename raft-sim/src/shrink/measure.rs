@@ -64,6 +64,7 @@ fn lines(plan: &Plan) -> u64 {
         plan.seed != 0,
         plan.founders != plan.nodes,
         plan.network.delay != benign.network.delay,
+        plan.network.gather != benign.network.gather,
         plan.network.leave != benign.network.leave,
         plan.network.order != benign.network.order,
         plan.disk != benign.disk,

@@ -1,9 +1,9 @@
 //! How a node is driven: the loop that every driver of `raft-core` has (an input, a step, its effects),
 //! with a crash at any point of it.
 
-use raft_core::{Instant, LogPosition, NodeId, Role};
+use raft_core::{Instant, LogPosition, NodeId, Role, Ticks};
 
-use super::host::{Held, Series, Timer, Work};
+use super::host::{Gathering, Held, Series, Timer, Work};
 use super::network::Carriage;
 use super::queue::Event;
 use super::trace::{Loss, Trace, TraceEvent};
@@ -35,9 +35,9 @@ pub(super) enum Cause {
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// Gives a running node an input and carries out what it asks for.
     pub(super) fn step(&mut self, node: usize, input: Input<R>, cause: Cause) -> Checked {
+        self.give(node, input, cause);
         let host = &mut self.hosts[node];
-        let raft = host.raft.as_mut().expect("only nodes that run are stepped");
-        raft.step(host.clock.local(self.now), input, &mut self.effects);
+        let raft = host.raft.as_ref().expect("it was given something");
         self.statistics.steps += 1;
         let before = host.view;
         let after = raft.view();
@@ -63,6 +63,24 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         self.set_timer(node);
         Ok(())
+    }
+
+    /// Steps a node, or feeds it if it is to take in more before it does what follows.
+    fn give(&mut self, node: usize, input: Input<R>, cause: Cause) {
+        let Ticks(span) = self.plan.network.gather;
+        let host = &mut self.hosts[node];
+        let now = host.clock.local(self.now);
+        let raft = host.raft.as_mut().expect("only nodes that run are given anything");
+        if span > 0 && cause != Cause::Time {
+            let until = self.now + span;
+            host.gathering.get_or_insert(Gathering { until, inputs: 0 }).inputs += 1;
+            raft.feed(now, input, &mut self.effects);
+            return;
+        }
+        raft.step(now, input, &mut self.effects);
+        if host.gathering.take().is_some_and(|gathering| gathering.inputs > 1) {
+            self.checks.note(Situation::InputsGathered);
+        }
     }
 
     /// When what a step sends leaves its node.

@@ -29,6 +29,8 @@ pub(super) struct Host<R: Raft, M> {
     /// Whether the node is suspended.
     pub(super) activity: Activity,
     pub(super) timer: Timer,
+    /// What it takes in before it does what follows, if it does.
+    pub(super) gathering: Option<Gathering>,
     /// While it is down: the stamp of the restart that counts.
     pub(super) awaited: u32,
     pub(super) image: Image,
@@ -76,6 +78,14 @@ pub(super) struct Timer {
     /// When; `u64::MAX` if there is none.
     pub(super) at: u64,
     pub(super) stamp: u32,
+}
+
+/// Inputs that are taken in before what follows from them is done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gathering {
+    pub(super) until: u64,
+    /// How many there are so far.
+    pub(super) inputs: u64,
 }
 
 /// A write that the node has no receipt for.
@@ -143,6 +153,7 @@ impl<R: Raft, M: Machine> Host<R, M> {
             ended: Vec::new(),
             activity: Activity::Running,
             timer: Timer { at: Timer::NONE, stamp: 0 },
+            gathering: None,
             awaited: 0,
             image: Image::default(),
             disk: Disk::Kept,
@@ -220,9 +231,13 @@ impl<R: Raft, M: Machine> Host<R, M> {
         Some(self.outputs.swap_remove(place).1)
     }
 
-    /// When it wants to be stepped, in true time; none if never.
+    /// When it is stepped next, in true time; none if never.
     pub(super) fn due(&self) -> Option<u64> {
-        self.clock.reaches(self.raft.as_ref()?.deadline())
+        let raft = self.raft.as_ref()?;
+        match &self.gathering {
+            Some(gathering) => Some(gathering.until),
+            None => self.clock.reaches(raft.deadline()),
+        }
     }
 
     pub(super) fn local(&self, at: u64) -> Instant {

@@ -375,6 +375,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         host.view = view;
         host.raft = Some(raft);
         host.timer.at = Timer::NONE;
+        host.gathering = None;
         if !host.ended.is_empty() {
             self.statistics.restarts += 1;
         }

@@ -133,7 +133,13 @@ pub(super) fn network(source: Source, settings: &PlanSettings) -> Network {
         Rare::NEVER
     };
     let mut leave = source.of(Item::Leave);
+    let mut gather = source.of(Item::Gather);
     Network {
+        gather: if percent(&mut gather, 60) {
+            Ticks(0)
+        } else {
+            Ticks(gather.log_uniform(1, election / 30))
+        },
         leave: if percent(&mut leave, 50) {
             Span::exactly(0)
         } else {

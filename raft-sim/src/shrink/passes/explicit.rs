@@ -6,7 +6,7 @@ use raft_core::{Instant, Ticks};
 use super::super::gather::{Gathered, resolved};
 use super::super::measure::is_drawn;
 use super::super::search::Search;
-use crate::plan::{DiskProfile, Fault, Override, Plan, Rare, Span, Target, TimedFault};
+use crate::plan::{DiskProfile, Fault, Network, Override, Plan, Rare, Span, Target, TimedFault};
 
 /// Says whom faults struck, and what clients asked for.
 pub(super) fn operations_and_faults(search: &mut Search<'_>) {
@@ -52,7 +52,8 @@ fn with_fates(plan: &Plan, gathered: &Gathered) -> Plan {
     if !is_drawn(&plan.network) {
         return plan.clone();
     }
-    let network = Plan::benign(0, plan.nodes).network;
+    let usual = Plan::benign(0, plan.nodes).network;
+    let network = Network { gather: plan.network.gather, ..usual };
     let rough = gathered.messages.iter().filter(|message| message.sent < plan.heal_at);
     let listed = rough.filter(|message| !message.is_benign(network.delay.min));
     let overrides: Vec<Override> = listed.map(|message| message.fate).collect();

@@ -90,6 +90,7 @@ pub(super) fn fine(search: &mut Search<'_>) {
     for node in 0..search.plan().clocks.len() {
         changed(search, |plan, benign| plan.clocks[node] = benign.clocks[node]);
     }
+    changed(search, |plan, benign| plan.network.gather = benign.network.gather);
     changed(search, |plan, benign| plan.network.leave = benign.network.leave);
     changed(search, |plan, benign| plan.network.order = benign.network.order);
     changed(search, |plan, benign| plan.network.delay = benign.network.delay);
