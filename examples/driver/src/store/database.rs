@@ -154,6 +154,14 @@ impl Database {
         txn.commit().map_err(failed)
     }
 
+    /// The last index of the log.
+    pub(super) fn last_index(&self) -> Result<LogIndex, StoreError> {
+        let txn = self.inner.begin_read().map_err(failed)?;
+        let notes = txn.open_table(NOTES).map_err(failed)?;
+        let base = noted(&notes, BASE)?.unwrap_or_default();
+        last_index(&txn.open_table(LOG).map_err(failed)?, base)
+    }
+
     /// Makes a change durable, as a whole.
     fn change<T>(
         &self,

@@ -92,6 +92,11 @@ impl Journal {
         Ok((journal, records))
     }
 
+    /// Bytes of the file.
+    pub(super) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     /// The number of the next record.
     pub(super) fn next(&self) -> u64 {
         self.next

@@ -1,8 +1,10 @@
 //! The database behind a journal.
 //!
 //! A commit of the database writes about nine blocks all over its file, and a sync of them takes twice as long as that of
-//! one record at the end of a file. So a write goes into the journal, where it is durable, and into the database
-//! without a sync. The database syncs when the journal is full, and with everything else it is asked for.
+//! one record at the end of a file; even without a sync it costs as much time as the sync of the record. So a write goes
+//! into the journal, where it is durable. Entries are put into the database some hundred at a time, or when somebody
+//! wants to read them, and other writes at once. The database syncs when the journal is full, and with everything
+//! else it is asked for.
 //!
 //! Invariant: the database knows up to which record it holds the journal, in the same transaction as what the records
 //! say; opening the store takes in those after it.
@@ -12,21 +14,44 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use raft_core::{Entry, LogIndex, LogPosition, PartialSnapshot, Restored, SnapshotMeta, Write};
+use raft_core::{
+    Append, Entry, LogIndex, LogPosition, PartialSnapshot, Restored, SnapshotMeta, Write,
+};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 
 use super::database::Database;
 use super::journal::Journal;
-use super::{Identity, Store, StoreError, decode, encode};
+use super::{Identity, Store, StoreError, contradiction, decode, encode};
+
+/// The entries that are put into the database at once have as many bytes as such a part of the journal.
+const TAILS: u64 = 64;
 
 /// A database behind a journal.
 #[derive(Debug)]
 pub struct Journaled {
     database: Database,
-    journal: Mutex<Journal>,
+    front: Mutex<Front>,
+}
+
+/// What the database does not know yet.
+#[derive(Debug)]
+struct Front {
+    journal: Journal,
     /// The journal's name.
     name: u64,
+    /// Entries that are in the journal alone.
+    tail: Tail,
+}
+
+/// Entries that follow what the database has, and each other.
+#[derive(Debug, Default)]
+struct Tail {
+    /// Where they end, if it is known: with the last entry of the database when there are none.
+    last: Option<LogIndex>,
+    entries: Vec<Entry>,
+    bytes: u64,
+    commit: LogIndex,
 }
 
 impl Journaled {
@@ -72,41 +97,120 @@ impl Journaled {
             let journal = Journal::make(file, name, capacity)?;
             // Only now is the journal counted on: a crash before makes it anew.
             database.note_journal((name, 0))?;
-            return Ok(Self { database, journal: Mutex::new(journal), name });
+            let front = Front { journal, name, tail: Tail::default() };
+            return Ok(Self { database, front: Mutex::new(front) });
         };
-        let (mut journal, records) = Journal::open(file, name, taken)?;
+        let (journal, records) = Journal::open(file, name, taken)?;
         for (record, number) in records.iter().zip(taken + 1..) {
             let write: Write = decode("the journal", record)?;
             database.take_journaled(&write, (name, number), || Ok(()))?;
         }
-        database.note_journal((name, journal.next() - 1))?;
-        journal.begin_again();
-        Ok(Self { database, journal: Mutex::new(journal), name })
+        let mut front = Front { journal, name, tail: Tail::default() };
+        front.begin_again(&database)?;
+        Ok(Self { database, front: Mutex::new(front) })
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    fn front(&self) -> MutexGuard<'_, Front> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Front {
+    /// Puts the tail into the database, not durably: the journal has it.
+    fn settle(&mut self, database: &Database) -> Result<(), StoreError> {
+        if let Some(write) = self.tail.take() {
+            database.take_journaled(&write, (self.name, self.journal.next() - 1), || Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Has the database sync all that is in the journal, which is empty then.
+    fn begin_again(&mut self, database: &Database) -> Result<(), StoreError> {
+        self.settle(database)?;
+        database.note_journal((self.name, self.journal.next() - 1))?;
+        self.journal.begin_again();
+        Ok(())
+    }
+
+    /// Takes a write that is more than entries, or is too large.
+    fn take(
+        &mut self,
+        write: &Write,
+        record: &[u8],
+        database: &Database,
+    ) -> Result<(), StoreError> {
+        self.settle(database)?;
+        self.tail.last = None;
+        let number = self.journal.next();
+        if self.journal.has_room(record.len()) {
+            let make_durable = || self.journal.add(record);
+            return database.take_journaled(write, (self.name, number), make_durable);
+        }
+        // Larger than the whole journal.
+        database.take_journaled(write, (self.name, number), || Ok(()))?;
+        database.note_journal((self.name, number))?;
+        self.journal.skip();
+        Ok(())
+    }
+}
+
+impl Tail {
+    fn push(&mut self, append: &Append, commit: Option<LogIndex>) {
+        self.last = append.first.advanced(append.entries.len()).previous().into();
+        self.bytes += append.entries.iter().map(Entry::size).sum::<u64>();
+        self.entries.extend(append.entries.iter().cloned());
+        self.commit = self.commit.max(commit.unwrap_or_default());
+    }
+
+    /// All of it as one write, if there is any.
+    fn take(&mut self) -> Option<Write> {
+        let Self { last, entries, bytes, commit } = self;
+        let last = (*last).filter(|_| !entries.is_empty())?;
+        let first = LogIndex(last.next().0 - entries.len() as u64);
+        *bytes = 0;
+        let append = Append { first, entries: entries.drain(..).collect() };
+        Some(Write { append: Some(append), commit: Some(*commit), ..Write::default() })
+    }
+}
+
+/// The entries of a write that has nothing else.
+fn only_entries(write: &Write) -> Option<&Append> {
+    match write {
+        Write {
+            hard_state: None,
+            install: None,
+            truncate_from: None,
+            append: Some(append),
+            compact: None,
+            ..
+        } => Some(append),
+        _ => None,
     }
 }
 
 impl Store for Journaled {
     fn write(&self, write: &Write) -> Result<(), StoreError> {
         let record = encode(write);
-        let mut journal = self.journal();
-        if !journal.has_room(record.len()) {
-            self.database.note_journal((self.name, journal.next() - 1))?;
-            journal.begin_again();
+        let mut front = self.front();
+        if !front.journal.has_room(record.len()) {
+            front.begin_again(&self.database)?;
         }
-        let number = journal.next();
-        if journal.has_room(record.len()) {
-            return self
-                .database
-                .take_journaled(write, (self.name, number), || journal.add(&record));
+        let Some(append) = only_entries(write).filter(|_| front.journal.has_room(record.len()))
+        else {
+            return front.take(write, &record, &self.database);
+        };
+        let last = match front.tail.last {
+            Some(last) => last,
+            None => self.database.last_index()?,
+        };
+        if append.first != last.next() {
+            return contradiction(format!("{} does not follow {last}", append.first));
         }
-        // Larger than the whole journal.
-        self.database.take_journaled(write, (self.name, number), || Ok(()))?;
-        self.database.note_journal((self.name, number))?;
-        journal.skip();
+        front.journal.add(&record)?;
+        front.tail.push(append, write.commit);
+        if front.tail.bytes >= front.journal.capacity() / TAILS {
+            front.settle(&self.database)?;
+        }
         Ok(())
     }
 
@@ -115,6 +219,7 @@ impl Store for Journaled {
     }
 
     fn load(&self) -> Result<Option<Restored>, StoreError> {
+        self.front().settle(&self.database)?;
         self.database.load()
     }
 
@@ -124,6 +229,7 @@ impl Store for Journaled {
         last: LogIndex,
         max_bytes: u64,
     ) -> Result<Vec<Entry>, StoreError> {
+        self.front().settle(&self.database)?;
         self.database.entries(first, last, max_bytes)
     }
 
