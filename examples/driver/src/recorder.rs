@@ -76,8 +76,23 @@ impl Recorder {
         Ok(recorder)
     }
 
+    /// Notes an input that is fed, before it is.
+    pub fn fed(&mut self, now: Instant, input: &Input, node: &Node) {
+        self.given(now, input, node, RecordedLine::Fed);
+    }
+
     /// Notes a step, before it is taken.
     pub fn step(&mut self, now: Instant, input: &Input, node: &Node) {
+        self.given(now, input, node, RecordedLine::Step);
+    }
+
+    fn given(
+        &mut self,
+        now: Instant,
+        input: &Input,
+        node: &Node,
+        how: fn(RecordedStep) -> RecordedLine,
+    ) {
         let is_full = self.bytes >= self.file_bytes;
         if is_full || self.steps.is_multiple_of(STATUS_EVERY) {
             self.put(Piece::Line(line(&RecordedLine::Status(Box::new(node.status())))));
@@ -91,7 +106,7 @@ impl Recorder {
         }
         self.steps += 1;
         let step = RecordedStep { now, input: RecordedInput::of(input, node) };
-        self.put(Piece::Line(line(&RecordedLine::Step(step))));
+        self.put(Piece::Line(line(&how(step))));
     }
 
     fn put(&mut self, piece: Piece) {

@@ -113,9 +113,17 @@ impl<M: Machine> Replica<M> {
         &self.machine
     }
 
-    /// Takes one input, and adds what is to be done.
-    pub fn step(&mut self, now: Instant, input: Input, todo: &mut Vec<Todo>) {
-        self.give(now, input);
+    /// Takes one input of those that are there at the same time.
+    pub fn feed(&mut self, now: Instant, input: Input) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fed(now, &input, &self.node);
+        }
+        self.node.feed(now, input, &mut self.effects);
+    }
+
+    /// Adds what is to be done after all the inputs there were, or just because it is time.
+    pub fn settle(&mut self, now: Instant, todo: &mut Vec<Todo>) {
+        self.step(now, Input::Tick);
         while let Some(effect) = self.effects.pop() {
             todo.push(match effect {
                 Effect::Persist(persist) => Todo::Work(Job::Write(persist)),
@@ -127,8 +135,7 @@ impl<M: Machine> Replica<M> {
                 Effect::Restore(restore) => match restore.index() {
                     // The founding snapshot names members; the machine begins empty.
                     LogIndex::ZERO => {
-                        let applied = Input::Applied(restore.done());
-                        self.give(now, applied);
+                        self.step(now, Input::Applied(restore.done()));
                         continue;
                     }
                     _ => Todo::Work(Job::Load(restore)),
@@ -151,20 +158,15 @@ impl<M: Machine> Replica<M> {
     ///
     /// # Errors
     /// When a snapshot is none of this machine.
-    pub fn done(
-        &mut self,
-        now: Instant,
-        done: Done,
-        todo: &mut Vec<Todo>,
-    ) -> Result<(), LoadError> {
+    pub fn done(&mut self, now: Instant, done: Done) -> Result<(), LoadError> {
         match done {
             Done::Input(input) => {
                 if matches!(input, Input::SnapshotTaken(_)) {
                     self.is_saving = false;
                 }
-                self.step(now, input, todo);
+                self.feed(now, input);
             }
-            Done::Loaded(restore, state) => self.load(now, restore, &state, todo)?,
+            Done::Loaded(restore, state) => self.load(now, restore, &state)?,
             Done::NotSaved => {
                 self.is_saving = false;
                 self.not_before = LogIndex(self.node.applied().0 + self.policy.entries);
@@ -174,16 +176,10 @@ impl<M: Machine> Replica<M> {
         Ok(())
     }
 
-    fn load(
-        &mut self,
-        now: Instant,
-        restore: Restore,
-        state: &Bytes,
-        todo: &mut Vec<Todo>,
-    ) -> Result<(), LoadError> {
+    fn load(&mut self, now: Instant, restore: Restore, state: &Bytes) -> Result<(), LoadError> {
         let position = restore.snapshot().position;
         self.machine.restore(state).map_err(|why| LoadError { position, why })?;
-        self.step(now, Input::Applied(restore.done()), todo);
+        self.feed(now, Input::Applied(restore.done()));
         Ok(())
     }
 
@@ -197,11 +193,10 @@ impl<M: Machine> Replica<M> {
             }
             todo.push(Todo::Committed(entry.position, data.clone()));
         }
-        self.give(now, Input::Applied(apply.done()));
+        self.step(now, Input::Applied(apply.done()));
     }
 
-    /// The one place where the node is told anything.
-    fn give(&mut self, now: Instant, input: Input) {
+    fn step(&mut self, now: Instant, input: Input) {
         if let Some(recorder) = &mut self.recorder {
             recorder.step(now, &input, &self.node);
         }

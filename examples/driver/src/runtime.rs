@@ -271,8 +271,10 @@ impl<M: Machine> Task<M> {
                     LinkEvent::Connected(id) => Happened::Connected(id),
                     LinkEvent::Disconnected(id) => Happened::Disconnected(id),
                 }),
-                () = sleep_until(due) => self.step(Input::Tick),
+                () = sleep_until(due) => {}
             }
+            self.replica.settle(self.clock.now(), &mut self.todo);
+            self.work_off();
         };
         if let Err(failure) = &ended {
             tracing::error!(%failure, "the node stops");
@@ -283,16 +285,13 @@ impl<M: Machine> Task<M> {
         ended
     }
 
-    fn step(&mut self, input: Input) {
-        self.replica.step(self.clock.now(), input, &mut self.todo);
-        self.work_off();
+    fn feed(&mut self, input: Input) {
+        self.replica.feed(self.clock.now(), input);
     }
 
     fn finished(&mut self, finished: Finished) -> Result<(), Failure> {
         let done: Done = finished?;
-        self.replica.done(self.clock.now(), done, &mut self.todo)?;
-        self.work_off();
-        Ok(())
+        Ok(self.replica.done(self.clock.now(), done)?)
     }
 
     fn work_off(&mut self) {
@@ -347,7 +346,7 @@ impl<M: Machine> Task<M> {
         if let Some(waiting) = waiting {
             self.waiting.insert(id, waiting);
         }
-        self.step(Input::Request(make(id)));
+        self.feed(Input::Request(make(id)));
     }
 
     /// Whether the node goes on.
@@ -362,8 +361,8 @@ impl<M: Machine> Task<M> {
             Command::ReadStale(look) => look(Ok(self.replica.machine())),
             Command::Ask(make, answer) => self.request(make, Some(Waiting::Outcome(answer))),
             Command::Status(answer) => drop(answer.send(self.replica.node().status())),
-            Command::Campaign => self.step(Input::Campaign),
-            Command::Suppress(span) => self.step(Input::Suppress(span)),
+            Command::Campaign => self.feed(Input::Campaign),
+            Command::Suppress(span) => self.feed(Input::Suppress(span)),
             Command::Send(to, message) => self.send(to, &message),
             Command::Call { to, name, arguments, answer } => self.call(to, name, arguments, answer),
             Command::Answered { to, number, result } => {
@@ -385,7 +384,7 @@ impl<M: Machine> Task<M> {
         let Arrival { from, address, packet } = arrival;
         self.links.learn(from, &address);
         match packet {
-            Packet::Raft(envelope) => self.step(Input::Receive(envelope)),
+            Packet::Raft(envelope) => self.feed(Input::Receive(envelope)),
             Packet::Message(message) => drop(self.news.messages.send((from, message))),
             Packet::Call { number, name, arguments, at_leader } => {
                 self.called(from, number, &name, arguments, at_leader);

@@ -244,6 +244,32 @@ impl Stored {
         with_disk(self.0.id(), |disk| drop(Job::DeleteBefore(oldest).run(&disk.store)));
         input
     }
+
+    fn given(&mut self, input: Input<Self>) -> raft_core::Input {
+        match input {
+            Input::Persisted(persist) => {
+                let write = with_disk(self.0.id(), |disk| disk.writing.take());
+                assert_eq!(write.as_ref(), Some(persist.write()));
+                count(|tally| tally.writes += 1);
+                self.done(Job::Write(persist))
+            }
+            Input::Taken(take) => self.taken(take),
+            Input::Answered(job, answer) => self.answered(job, answer),
+            Input::Receive(envelope) => raft_core::Input::Receive(envelope),
+            Input::Tick => raft_core::Input::Tick,
+            Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
+            Input::Restored(restore) => raft_core::Input::Applied(restore.done()),
+            Input::Request(request) => raft_core::Input::Request(request),
+            Input::Campaign => raft_core::Input::Campaign,
+            Input::Suppress(span) => raft_core::Input::Suppress(span),
+        }
+    }
+
+    fn collect(&mut self, effects: &mut Queue) {
+        while let Some(effect) = effects.inner.pop() {
+            effects.ready.push_back(self.output(effect));
+        }
+    }
 }
 
 impl Raft for Stored {
@@ -283,27 +309,15 @@ impl Raft for Stored {
     }
 
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Queue) {
-        let input = match input {
-            Input::Persisted(persist) => {
-                let write = with_disk(self.0.id(), |disk| disk.writing.take());
-                assert_eq!(write.as_ref(), Some(persist.write()));
-                count(|tally| tally.writes += 1);
-                self.done(Job::Write(persist))
-            }
-            Input::Taken(take) => self.taken(take),
-            Input::Answered(job, answer) => self.answered(job, answer),
-            Input::Receive(envelope) => raft_core::Input::Receive(envelope),
-            Input::Tick => raft_core::Input::Tick,
-            Input::Applied(apply) => raft_core::Input::Applied(apply.done()),
-            Input::Restored(restore) => raft_core::Input::Applied(restore.done()),
-            Input::Request(request) => raft_core::Input::Request(request),
-            Input::Campaign => raft_core::Input::Campaign,
-            Input::Suppress(span) => raft_core::Input::Suppress(span),
-        };
+        let input = self.given(input);
         self.0.step(now, input, &mut effects.inner);
-        while let Some(effect) = effects.inner.pop() {
-            effects.ready.push_back(self.output(effect));
-        }
+        self.collect(effects);
+    }
+
+    fn feed(&mut self, now: Instant, input: Input<Self>, effects: &mut Queue) {
+        let input = self.given(input);
+        self.0.feed(now, input, &mut effects.inner);
+        self.collect(effects);
     }
 
     fn pop(effects: &mut Queue) -> Option<Output<Self>> {
