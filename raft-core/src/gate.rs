@@ -29,7 +29,7 @@ pub(crate) fn admit(
             sole_leader(replica, role, envelope)?;
             keeps_committed(replica, append)
         }
-        Message::Heartbeat { commit, .. } => {
+        Message::Heartbeat { commit, .. } | Message::Commit { index: commit } => {
             sole_leader(replica, role, envelope)?;
             require(*commit <= replica.log.last_index(), Rejection::CommitBeyondLast)
         }
@@ -94,6 +94,7 @@ fn well_formed(envelope: &Envelope) -> Result<(), Rejection> {
         }
         Message::AppendReply(AppendReply::Accepted { matched: index })
         | Message::Heartbeat { commit: index, .. }
+        | Message::Commit { index }
         | Message::ReadIndexReply { index, .. } => {
             require(term > Term::ZERO, Rejection::TermRange)?;
             require(*index <= LogIndex::MAX, Rejection::IndexRange)

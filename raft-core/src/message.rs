@@ -135,6 +135,11 @@ pub enum Message {
         /// Why.
         refusal: Refusal,
     },
+    /// "What you hold is committed up to here." It wants no answer: what a lost one says, the next heartbeat does.
+    Commit {
+        /// The last entry that is committed and that the receiver is known to hold.
+        index: LogIndex,
+    },
 }
 
 /// Why a candidate stands.
@@ -252,6 +257,7 @@ impl Message {
                 | Self::Heartbeat { .. }
                 | Self::InstallSnapshot(_)
                 | Self::TimeoutNow
+                | Self::Commit { .. }
         )
     }
 
@@ -274,6 +280,7 @@ impl Message {
             Self::StaleTerm => "StaleTerm",
             Self::ForwardProposal { .. } => "ForwardProposal",
             Self::ForwardRefused { .. } => "ForwardRefused",
+            Self::Commit { .. } => "Commit",
         }
     }
 }

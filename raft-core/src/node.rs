@@ -241,6 +241,7 @@ impl Node {
         match message {
             Message::AppendEntries(_)
             | Message::Heartbeat { .. }
+            | Message::Commit { .. }
             | Message::InstallSnapshot(_)
             | Message::RequestVote { .. } => {
                 self.replica.send(from, Message::StaleTerm, effects);
@@ -297,6 +298,7 @@ impl Node {
                     self.ask_leader(from, sequence, effects);
                 }
             }
+            Message::Commit { index } => follower.on_commit(replica, index),
             Message::InstallSnapshot(install) => {
                 follower.on_install(replica, from, *install, effects);
             }

@@ -152,6 +152,7 @@ fn terms_out_of_range() {
         answer_to_round(1),
         Message::StaleTerm,
         Message::TimeoutNow,
+        Message::Commit { index: LogIndex(0) },
         chunk(at(1, 1), 0, 1, "x"),
         Message::SnapshotReply { position: at(1, 1), receipt: SnapshotReceipt::Received(0) },
         Message::ReadIndex { incarnation, sequence },

@@ -81,6 +81,7 @@ fn messages() -> Vec<Message> {
         Message::SnapshotReply { position: position(), receipt: SnapshotReceipt::Received(3) },
         Message::SnapshotReply { position: position(), receipt: SnapshotReceipt::Failed },
         Message::TimeoutNow,
+        Message::Commit { index: LogIndex(1) },
         Message::ReadIndex { incarnation, sequence },
         Message::ReadIndexReply { incarnation, sequence, index: LogIndex(2) },
         Message::StaleTerm,

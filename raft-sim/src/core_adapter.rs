@@ -251,7 +251,9 @@ fn spoil(envelope: &mut Envelope, draw: &mut Draw) {
             Message::PreVoteReply { campaign, .. } => *campaign = Term::ZERO,
             Message::AppendEntries(append) => spoil_append(append, envelope.term, draw),
             Message::AppendReply(AppendReply::Accepted { matched }) => *matched = far(*matched),
-            Message::Heartbeat { commit, .. } => *commit = far(*commit),
+            Message::Heartbeat { commit, .. } | Message::Commit { index: commit } => {
+                *commit = far(*commit);
+            }
             _ => envelope.term = Term::ZERO,
         },
     }
@@ -310,6 +312,7 @@ fn says(message: &Message) -> (MessageKind, Claim) {
         Message::Heartbeat { commit, .. } => {
             (MessageKind::Heartbeat, Claim::Heartbeat { commit: *commit })
         }
+        Message::Commit { index } => (MessageKind::Commit, Claim::Heartbeat { commit: *index }),
         Message::HeartbeatReply { .. } => (MessageKind::HeartbeatReply, Claim::Answer),
         Message::StaleTerm => (MessageKind::StaleTerm, Claim::Nothing),
         Message::ForwardProposal { sequence, .. } => {

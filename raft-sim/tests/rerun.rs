@@ -21,7 +21,7 @@ use raft_sim::story::Narrator;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The number of the new kind: the ones before it are those of the paper.
-const GOSSIP: u8 = 16;
+const GOSSIP: u8 = 17;
 
 /// A node that sends gossip with every heartbeat.
 struct Chatty(Node);

@@ -133,6 +133,7 @@ fn fields_of(message: &mut Message) -> Vec<Field<'_>> {
         Message::Heartbeat { commit, round } => {
             vec![Field::Number(&mut commit.0), Field::Number(&mut round.0)]
         }
+        Message::Commit { index } => vec![Field::Number(&mut index.0)],
         Message::HeartbeatReply { round, promise } => {
             vec![Field::Number(&mut round.0), Field::Number(&mut promise.0)]
         }
@@ -202,7 +203,7 @@ pub(crate) fn strange_membership(seed: u64) -> Arc<Membership> {
     Membership::try_from(parts).unwrap_or_default().into()
 }
 
-pub(crate) const KINDS: usize = 16;
+pub(crate) const KINDS: usize = 17;
 
 /// A message of a kind with the given numbers, near what the receiver holds.
 pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosition) -> Message {
@@ -242,6 +243,7 @@ pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosi
         11 => Message::TimeoutNow,
         12 => Message::ReadIndex { incarnation, sequence },
         13 => Message::ReadIndexReply { incarnation, sequence, index: index(2) },
+        16 => Message::Commit { index: index(0) },
         14 => {
             let failed = values[2].is_odd();
             let received = SnapshotReceipt::Received(values[3].of(10));

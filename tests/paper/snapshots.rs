@@ -158,7 +158,7 @@ fn another_leaders_snapshot_starts_over() {
             cluster.propose(N1, "x");
             cluster.deliver(N1, N2, "AppendEntries");
             cluster.deliver(N2, N1, "AppendReply");
-            cluster.deliver(N1, N2, "Heartbeat");
+            cluster.deliver(N1, N2, "Commit");
         }
         cluster.crash(N1);
         cluster.network.clear();

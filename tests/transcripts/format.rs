@@ -186,6 +186,7 @@ fn message(envelope: &Envelope) -> String {
         }
         Message::ReadIndex { sequence, .. } => format!("number {sequence}"),
         Message::ReadIndexReply { sequence, index, .. } => format!("number {sequence}: {index}"),
+        Message::Commit { index } => format!("{index}"),
         Message::TimeoutNow | Message::StaleTerm => String::new(),
         Message::ForwardProposal { sequence, data, .. } => {
             format!("number {sequence} {:?}", String::from_utf8_lossy(data))

@@ -108,13 +108,18 @@ impl Follower {
         round: Round,
         effects: &mut Effects,
     ) {
+        self.on_commit(replica, commit);
+        let promise = replica.promise();
+        replica.send(leader, Message::HeartbeatReply { round, promise }, effects);
+    }
+
+    /// The leader says how far the log is committed.
+    pub(crate) fn on_commit(&mut self, replica: &mut Replica, commit: LogIndex) {
         self.hear(replica);
         // The leader has capped it at what this node acknowledged, which is durable here.
         if !replica.lane.is_installing() {
             replica.log.commit_to(commit);
         }
-        let promise = replica.promise();
-        replica.send(leader, Message::HeartbeatReply { round, promise }, effects);
     }
 
     /// A part of a snapshot, or where it can be had (paper §7).

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::forwards::Forwards;
 use super::handover::{Handover, Notice};
 use super::questions::Questions;
-use super::replication::{self, LastBatch, send_heartbeat, send_log};
+use super::replication::{self, LastBatch, send_commit, send_heartbeat, send_log};
 use super::rounds::Rounds;
 use crate::effect::{Effects, Event, StepDown};
 use crate::entry::{Origin, Payload};
@@ -459,9 +459,7 @@ impl Leader {
         let mut batch = LastBatch::default();
         for (id, progress) in &mut self.peers {
             send_log(replica, *id, progress, &mut batch, effects);
-            if progress.awaits_commit(replica.log.commit()) {
-                send_heartbeat(replica, *id, progress, self.rounds.current(), effects);
-            }
+            send_commit(replica, *id, progress, effects);
         }
         self.give_notice(replica, effects);
         // A leader that is no voter manages the cluster until its own removal is committed (thesis §4.2.2).

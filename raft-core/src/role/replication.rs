@@ -161,9 +161,29 @@ pub(crate) fn send_heartbeat(
     round: Round,
     effects: &mut Effects,
 ) {
+    let commit = tell_commit(replica, progress);
+    replica.send(to, Message::Heartbeat { commit, round }, effects);
+}
+
+/// Tells a peer what is committed, if it has yet to be told and no message that will be followed by others is on its
+/// way to it.
+pub(crate) fn send_commit(
+    replica: &mut Replica,
+    to: NodeId,
+    progress: &mut Progress,
+    effects: &mut Effects,
+) {
+    if progress.awaits_commit(replica.log.commit()) {
+        let index = tell_commit(replica, progress);
+        replica.send(to, Message::Commit { index }, effects);
+    }
+}
+
+/// What is committed, as far as the peer is known to hold it.
+fn tell_commit(replica: &Replica, progress: &mut Progress) -> LogIndex {
     let commit = replica.log.commit().min(progress.matched());
     progress.tell(commit);
-    replica.send(to, Message::Heartbeat { commit, round }, effects);
+    commit
 }
 
 /// Asks the driver for the next bytes of the snapshot that a peer is sent. One that has not got anywhere gives way

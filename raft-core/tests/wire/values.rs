@@ -89,6 +89,7 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::InstallSnapshot(Box::new(install(locator))),
         Message::SnapshotReply { position: SHORT, receipt: SnapshotReceipt::Received(300) },
         Message::TimeoutNow,
+        Message::Commit { index: LogIndex(99) },
         Message::ReadIndex { incarnation, sequence },
         Message::ReadIndexReply { incarnation, sequence, index: LogIndex(99) },
         Message::StaleTerm,

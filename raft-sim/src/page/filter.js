@@ -4,7 +4,7 @@
 const GROUPS = [
   { id: "state", label: "State", title: "Starts, terms, roles, votes, logs, memberships, commits" },
   { id: "messages", label: "Messages", title: "All messages but signs of life" },
-  { id: "heartbeats", label: "Heartbeats", title: "Signs of life from leaders, their answers, and timers" },
+  { id: "heartbeats", label: "Heartbeats", title: "Signs of life from leaders, their answers, what is committed, and timers" },
   { id: "peers", label: "Peers", title: "What leaders know of their peers" },
   { id: "disk", label: "Disk", title: "Writes: handed over, durable, acknowledged" },
   { id: "machine", label: "Machine", title: "Entries applied, snapshots, what drivers do" },

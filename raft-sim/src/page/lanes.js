@@ -182,7 +182,7 @@ function paintArrow(context, arrow) {
   const x0 = start + side * (lanes.rail / 2 - 6);
   const [y0, y1] = [eventY(from), eventY(to)];
   const x1 = isLost ? start + (end - start) * 0.62 : end - side * (lanes.rail / 2 - 8);
-  const style = colour(isChosen ? "chain" : isLost ? "bad" : message.name.startsWith("Heartbeat") ? "faint" : "arrow");
+  const style = colour(isChosen ? "chain" : isLost ? "bad" : isFaint(message) ? "faint" : "arrow");
   if (how === "under way") return paintUnderWay(context, x0, y0, x1);
   const dashes = { copy: [6, 4], malformed: [2, 3] }[how];
   line(context, x0, y0, x1, y1, style, isChosen ? 2.6 : 1.3, dashes);

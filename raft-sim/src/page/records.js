@@ -60,11 +60,14 @@ const records = {
   violation: -1,
 };
 
-/** Whether an event is about a sign of life, of which there are many. */
+/** Whether a message is a sign of life, or says what is committed. */
+const isFaint = (message) => message.name.startsWith("Heartbeat") || message.name === "Commit";
+
+/** Whether an event is about such, of which there are many. */
 function isHeartbeat(e) {
   const number = run.kind(e) === "sent" ? run.detail(e)[0] : messageOf(e);
   const message = number === undefined ? undefined : records.messages.get(number);
-  return message !== undefined && message.name.startsWith("Heartbeat");
+  return message !== undefined && isFaint(message);
 }
 
 /** The number of the message that an event is about. */

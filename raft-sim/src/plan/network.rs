@@ -125,11 +125,13 @@ pub enum MessageKind {
     ReadIndex = 14,
     /// The answer to that.
     ReadIndexReply = 15,
+    /// What is committed.
+    Commit = 16,
 }
 
 impl MessageKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::RequestPreVote,
         Self::PreVoteReply,
         Self::RequestVote,
@@ -146,6 +148,7 @@ impl MessageKind {
         Self::TimeoutNow,
         Self::ReadIndex,
         Self::ReadIndexReply,
+        Self::Commit,
     ];
 
     /// The number by which fates are drawn. It never changes.

@@ -16,7 +16,7 @@ const NUMBER: &str = "a number";
 const POSITION: &str = "a position, as in i5@T2";
 
 /// The kinds of messages, by the names of the paper.
-const KINDS: [(&str, MessageKind); 16] = [
+const KINDS: [(&str, MessageKind); 17] = [
     ("request-pre-vote", MessageKind::RequestPreVote),
     ("pre-vote-reply", MessageKind::PreVoteReply),
     ("request-vote", MessageKind::RequestVote),
@@ -33,6 +33,7 @@ const KINDS: [(&str, MessageKind); 16] = [
     ("timeout-now", MessageKind::TimeoutNow),
     ("read-index", MessageKind::ReadIndex),
     ("read-index-reply", MessageKind::ReadIndexReply),
+    ("commit", MessageKind::Commit),
 ];
 
 /// Whom a fault is for, if not a node by its name.

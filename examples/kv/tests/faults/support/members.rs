@@ -142,6 +142,7 @@ fn message(dice: &mut Dice, status: &Status) -> Message {
         },
         11 if dice.chance(50) => Message::TimeoutNow,
         11 => Message::StaleTerm,
+        12 if dice.chance(50) => Message::Commit { index: index(dice, status) },
         12 => Message::ReadIndex { incarnation, sequence },
         13 => Message::ReadIndexReply { incarnation, sequence, index: index(dice, status) },
         _ if dice.chance(50) => {
