@@ -6,7 +6,8 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
-use core::ops::Deref;
+use core::hash::{Hash, Hasher};
+use core::ops::{Deref, Range};
 
 use bytes::Bytes;
 
@@ -78,31 +79,81 @@ impl Payload {
     }
 }
 
-/// A run of entries that all holders share: cloning it copies a pointer.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Entries(Option<Arc<[Entry]>>);
+/// A run of entries that all holders share, or a part of one: cloning it copies a pointer.
+///
+/// Invariant: `start..end` lies in the run, and `bytes` is the sum over it.
+#[derive(Clone)]
+pub struct Entries {
+    run: Option<Arc<[Entry]>>,
+    start: u32,
+    end: u32,
+    bytes: u64,
+}
 
 impl Entries {
     /// No entries; allocates nothing.
-    pub const EMPTY: Self = Self(None);
+    pub const EMPTY: Self = Self { run: None, start: 0, end: 0, bytes: 0 };
+
+    /// What the entries count against byte budgets.
+    pub(crate) fn size(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The same for some of them.
+    pub(crate) fn size_of(&self, part: Range<usize>) -> u64 {
+        if part.len() == self.len() {
+            return self.bytes;
+        }
+        self[part].iter().map(Entry::size).sum()
+    }
+
+    /// Some of the entries, shared.
+    pub(crate) fn part(&self, part: Range<usize>) -> Self {
+        if part.is_empty() {
+            return Self::EMPTY;
+        }
+        let bytes = self.size_of(part.clone());
+        let place = |offset: usize| self.start + u32::try_from(offset).unwrap_or(u32::MAX);
+        let (start, end) = (place(part.start), place(part.end));
+        Self { run: self.run.clone(), start, end, bytes }
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Entries {}
+
+impl Hash for Entries {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
 }
 
 impl Deref for Entries {
     type Target = [Entry];
 
     fn deref(&self) -> &[Entry] {
-        self.0.as_deref().unwrap_or_default()
+        let run = self.run.as_deref().unwrap_or_default();
+        &run[self.start as usize..self.end as usize]
     }
 }
 
+/// # Panics
+/// With 2^32 entries or more.
 impl FromIterator<Entry> for Entries {
     fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
         let entries = entries.into_iter();
         if entries.size_hint() == (0, Some(0)) {
             return Self::EMPTY;
         }
-        let entries: Arc<[Entry]> = entries.collect();
-        if entries.is_empty() { Self::EMPTY } else { Self(Some(entries)) }
+        let run: Arc<[Entry]> = entries.collect();
+        let end = u32::try_from(run.len()).expect("fewer than 2^32 entries at a time");
+        let bytes = run.iter().map(Entry::size).sum();
+        if end == 0 { Self::EMPTY } else { Self { run: Some(run), start: 0, end, bytes } }
     }
 }
 

@@ -11,6 +11,7 @@ mod config;
 pub mod quorum;
 mod membership;
 mod entry;
+mod cache;
 mod snapshot;
 mod request;
 mod message;

@@ -11,8 +11,7 @@
 //! Invariants: `base.index <= commit <= last`, `base.index <= durable <= submitted <= last`; terms never
 //! fall; what is committed is never truncated; what is not durable is in memory.
 
-use alloc::collections::VecDeque;
-
+use crate::cache::Cache;
 use crate::entry::{Entries, Entry};
 use crate::persist::{Append, Write};
 use crate::terms::Terms;
@@ -23,8 +22,7 @@ use crate::types::{LogIndex, LogPosition, Term};
 pub(crate) struct Log {
     terms: Terms,
     /// The last entries of the log.
-    cache: VecDeque<Entry>,
-    cached_bytes: u64,
+    cache: Cache,
     /// Invariant: never falls.
     commit: LogIndex,
     durable: LogIndex,
@@ -47,8 +45,7 @@ impl Log {
         let (base, last) = (terms.base().index, terms.last().index);
         Self {
             terms,
-            cache: VecDeque::new(),
-            cached_bytes: 0,
+            cache: Cache::default(),
             commit: commit.clamp(base, last),
             durable: last,
             submitted: last,
@@ -95,7 +92,7 @@ impl Log {
     }
 
     pub(crate) fn cached_bytes(&self) -> u64 {
-        self.cached_bytes
+        self.cache.bytes()
     }
 
     /// The entry at `index`, if it is in memory.
@@ -126,27 +123,52 @@ impl Log {
         first > self.base().index && entries.iter().enumerate().all(agrees)
     }
 
+    /// How many of the first of these entries, which follow `previous`, are in this log, or lie before it begins.
+    pub(crate) fn held(&self, previous: LogIndex, entries: &[Entry]) -> usize {
+        if previous == self.last_index() {
+            return 0;
+        }
+        let base = self.base().index;
+        let is_held = |(offset, entry): &(usize, &Entry)| {
+            let index = previous.advanced(offset + 1);
+            index <= base || self.terms.at(index) == Some(entry.term)
+        };
+        entries.iter().enumerate().take_while(is_held).count()
+    }
+
     /// The entries after `after`, as many as fit; one at least if there is one, however large. They must be
     /// in memory, or there is none.
     pub(crate) fn batch_after(&self, after: LogIndex, limits: Limits) -> Entries {
-        let until = limits.until.min(self.last_index());
-        let mut bytes = 0;
-        let fits = |(count, entry): &(u64, &Entry)| {
-            bytes += entry.size();
-            *count == 1 || (*count <= limits.entries && bytes <= limits.bytes)
+        let most = LogIndex(after.0.saturating_add(limits.entries.max(1)));
+        let until = limits.until.min(self.last_index()).min(most);
+        let Some(start) = self.offset(after.next()).filter(|_| until > after) else {
+            return Entries::EMPTY;
         };
-        let count = (1..).zip(self.cached_in(after, until)).take_while(fits).count();
-        self.cached_in(after, after.advanced(count)).cloned().collect()
+        self.cache.batch(start, start + until.entries_since(after), limits.bytes)
     }
 
     pub(crate) fn append(&mut self, entry: Entry) -> LogPosition {
         let size = entry.size();
         self.undurable_bytes += size;
         self.uncommitted_bytes += size;
-        self.cached_bytes += size;
         self.terms.push(entry.term);
-        self.cache.push_back(entry);
+        self.cache.push(entry);
         self.last()
+    }
+
+    /// Appends entries that are shared with the message that brought them.
+    pub(crate) fn append_run(&mut self, entries: Entries) {
+        self.undurable_bytes += entries.size();
+        self.uncommitted_bytes += entries.size();
+        for entry in entries.iter() {
+            self.terms.push(entry.term);
+        }
+        self.cache.push_run(entries);
+    }
+
+    /// What was appended one by one is shared from now on.
+    pub(crate) fn seal(&mut self) {
+        self.cache.seal();
     }
 
     /// Removes `first` and all after it.
@@ -155,9 +177,7 @@ impl Log {
         let last = self.last_index();
         let keep = first.previous();
         self.undurable_bytes -= self.bytes_in(keep.max(self.durable), last);
-        let bytes = self.bytes_in(keep, last);
-        self.uncommitted_bytes -= bytes;
-        self.cached_bytes -= bytes;
+        self.uncommitted_bytes -= self.bytes_in(keep, last);
         self.cache.truncate(self.offset(first).unwrap_or(0));
         self.terms.truncate_after(keep);
         if first <= self.submitted {
@@ -193,8 +213,8 @@ impl Log {
     /// Lets durable payloads go until `limit` is kept. What is not committed stays, unless there is more of it
     /// than any leader of this cluster would have.
     pub(crate) fn evict(&mut self, limit: u64, most_uncommitted: u64) {
-        while self.cached_bytes > limit {
-            let (first, size) = (self.cached_first(), self.cache.front().map_or(0, Entry::size));
+        while self.cache.bytes() > limit {
+            let (first, size) = (self.cached_first(), self.cache.get(0).map_or(0, Entry::size));
             let may_go = first <= self.commit || self.uncommitted_bytes - size >= most_uncommitted;
             if first > self.durable || !may_go {
                 return;
@@ -205,14 +225,9 @@ impl Log {
 
     /// Drops the first `count` cached entries.
     fn forget_cached(&mut self, count: u64) {
-        for _ in 0..count {
-            let first = self.cached_first();
-            let Some(entry) = self.cache.pop_front() else { return };
-            self.cached_bytes -= entry.size();
-            if first > self.commit {
-                self.uncommitted_bytes -= entry.size();
-            }
-        }
+        let last = LogIndex(self.cached_first().previous().0 + count.min(self.cache.len()));
+        self.uncommitted_bytes -= self.bytes_in(self.commit, last);
+        self.cache.forget(count);
     }
 
     /// A snapshot at `position`, which the log does not hold, is installed on disk, and the log there removed.
@@ -221,7 +236,7 @@ impl Log {
         debug_assert!(index > self.commit, "what is committed here needs no snapshot");
         self.terms = Terms::after(position);
         self.cache.clear();
-        (self.cached_bytes, self.uncommitted_bytes, self.undurable_bytes) = (0, 0, 0);
+        (self.uncommitted_bytes, self.undurable_bytes) = (0, 0);
         (self.commit, self.durable, self.submitted) = (index, index, index);
         (self.stale_from, self.compacts, self.in_flight) = (None, false, None);
     }
@@ -237,7 +252,10 @@ impl Log {
         write.truncate_from = self.stale_from.take();
         let last = self.last_index();
         if self.submitted < last {
-            let entries = self.cached_in(self.submitted, last).cloned().collect();
+            self.cache.seal();
+            let start =
+                self.offset(self.submitted.next()).expect("what is not durable is in memory");
+            let entries = self.cache.shared(start, self.cache.len());
             write.append = Some(Append { first: self.submitted.next(), entries });
         }
         if core::mem::take(&mut self.compacts) {
@@ -257,25 +275,19 @@ impl Log {
 
     /// The index of the first entry in memory; the one after the last if there is none.
     pub(crate) fn cached_first(&self) -> LogIndex {
-        LogIndex(self.last_index().0 - self.cache.len() as u64).next()
+        LogIndex(self.last_index().0 - self.cache.len()).next()
     }
 
     /// Where the entry at `index` lies in the cache; `None` before it.
-    fn offset(&self, index: LogIndex) -> Option<usize> {
-        usize::try_from(index.0.checked_sub(self.cached_first().0)?).ok()
-    }
-
-    /// Those entries of `(after, last]` that are in memory; none when the first of them is not.
-    fn cached_in(&self, after: LogIndex, last: LogIndex) -> impl Iterator<Item = &Entry> {
-        let start = self.offset(after.next()).unwrap_or(self.cache.len()).min(self.cache.len());
-        let end = self.offset(last.next()).unwrap_or(0).min(self.cache.len());
-        self.cache.range(start..end.max(start))
+    fn offset(&self, index: LogIndex) -> Option<u64> {
+        index.0.checked_sub(self.cached_first().0)
     }
 
     /// The bytes of those entries of `(after, last]` that are in memory.
     fn bytes_in(&self, after: LogIndex, last: LogIndex) -> u64 {
-        let after = after.max(self.cached_first().previous());
-        self.cached_in(after, last).map(Entry::size).sum()
+        let start = self.offset(after.next()).unwrap_or(0);
+        let end = self.offset(last.next()).unwrap_or(0);
+        if start < end { self.cache.bytes_in(start, end) } else { 0 }
     }
 
     /// The marks in their order, for the invariants.
@@ -289,7 +301,7 @@ impl Log {
         let last = self.last_index();
         self.undurable_bytes == self.bytes_in(self.durable, last)
             && self.uncommitted_bytes == self.bytes_in(self.commit, last)
-            && self.cached_bytes == self.bytes_in(LogIndex::ZERO, last)
+            && self.cache.bytes() == self.cache.range(0, self.cache.len()).map(Entry::size).sum()
             && self.cached_first() <= self.durable.next()
     }
 }

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
-use crate::entry::{Entries, Entry};
+use crate::entry::Entries;
 use crate::request::Refusal;
 use crate::snapshot::SnapshotMeta;
 use crate::types::{ClusterId, Incarnation, LogIndex, LogPosition, NodeId, Round, Term, Ticks};
@@ -225,7 +225,7 @@ impl AppendEntries {
 
     /// The payload bytes it carries.
     pub fn size(&self) -> u64 {
-        self.entries.iter().map(Entry::size).sum()
+        self.entries.size()
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 
 use crate::config::{Config, Priority};
 use crate::effect::{Effect, Effects, Event};
-use crate::entry::{Entry, Payload};
+use crate::entry::{Entries, Entry, Payload};
 use crate::incoming::Incoming;
 use crate::log::Log;
 use crate::machine_lane::MachineLane;
@@ -172,7 +172,9 @@ impl Replica {
 
     /// Appends an entry of this node's own making, as the leader of the current term.
     pub(crate) fn append(&mut self, payload: Payload, effects: &mut Effects) -> LogPosition {
-        self.push_entry(Entry { term: self.term(), payload }, effects)
+        let at = self.log.last_index().next();
+        self.meet_membership(at, &payload, effects);
+        self.log.append(Entry { term: self.term(), payload })
     }
 
     /// Takes the leader's entries after `previous`, which the log holds: skips those it has, removes what
@@ -183,46 +185,47 @@ impl Replica {
         append: &AppendEntries,
         effects: &mut Effects,
     ) -> LogIndex {
-        let base = self.log.base().index;
-        let mut index = append.previous.index;
-        for entry in append.entries.iter() {
-            let next = index.next();
-            if next > base {
-                match self.log.term_at(next) {
-                    Some(term) if term == entry.term => {}
-                    conflict => {
-                        if conflict.is_some() {
-                            self.truncate_from(next, effects);
-                        }
-                        if !self.has_room_for(entry) {
-                            break;
-                        }
-                        self.push_entry(entry.clone(), effects);
-                    }
-                }
-            }
-            index = next;
+        let AppendEntries { previous, entries, .. } = append;
+        let held = self.log.held(previous.index, entries);
+        let next = previous.index.advanced(held).next();
+        let new = entries.part(held..entries.len());
+        if new.is_empty() {
+            return next.previous();
         }
-        index
+        if next <= self.log.last_index() {
+            self.truncate_from(next, effects);
+        }
+        let new = new.part(0..self.room_for(&new));
+        let last = next.advanced(new.len()).previous();
+        for (offset, entry) in new.iter().enumerate() {
+            self.meet_membership(next.advanced(offset), &entry.payload, effects);
+        }
+        self.log.append_run(new);
+        last
     }
 
-    /// Whether another entry may wait for the disk. One always may.
-    fn has_room_for(&self, entry: &Entry) -> bool {
+    /// How many of these entries may wait for the disk. One always may.
+    fn room_for(&self, entries: &Entries) -> usize {
         let waiting = self.log.undurable_bytes();
-        waiting == 0 || waiting + entry.size() <= self.config.max_undurable_bytes
+        let most = self.config.max_undurable_bytes;
+        if waiting + entries.size() <= most {
+            return entries.len();
+        }
+        let mut waiting = waiting;
+        let fits = |entry: &&Entry| {
+            let fits = waiting == 0 || waiting + entry.size() <= most;
+            waiting += entry.size();
+            fits
+        };
+        entries.iter().take_while(fits).count()
     }
 
-    fn push_entry(&mut self, entry: Entry, effects: &mut Effects) -> LogPosition {
-        let membership = match &entry.payload {
-            Payload::Membership(membership) => Some(membership.clone()),
-            Payload::Blank | Payload::Command { .. } => None,
-        };
-        let position = self.log.append(entry);
-        if let Some(membership) = membership {
-            self.memberships.append(position.index, membership);
-            effects.event(Event::MembershipChanged { at: position.index });
+    /// A membership is in force as soon as it is in the log (thesis §4.1).
+    fn meet_membership(&mut self, at: LogIndex, payload: &Payload, effects: &mut Effects) {
+        if let Payload::Membership(membership) = payload {
+            self.memberships.append(at, membership.clone());
+            effects.event(Event::MembershipChanged { at });
         }
-        position
     }
 
     fn truncate_from(&mut self, first: LogIndex, effects: &mut Effects) {

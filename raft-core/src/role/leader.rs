@@ -456,6 +456,7 @@ impl Leader {
         self.advance_commit(replica);
         self.leave_joint(replica, effects);
         self.answer_questions(replica, effects);
+        replica.log.seal();
         let mut batch = LastBatch::default();
         for (id, progress) in &mut self.peers {
             send_log(replica, *id, progress, &mut batch, effects);
