@@ -29,6 +29,13 @@ impl Replica {
         }
     }
 
+    /// Whether nothing waits for the machine, nor the machine for anything.
+    pub(crate) fn is_machine_content(&self) -> bool {
+        self.machine.is_idle()
+            && self.machine.handed >= self.log.commit().min(self.log.durable())
+            && self.pending.reads.is_none_ready()
+    }
+
     /// Hands the machine what it lacks, if it is idle.
     pub(crate) fn hand_to_machine(&mut self, effects: &mut Effects) {
         self.machine.fetch.give_up(self.now, self.config.election_timeout);

@@ -94,6 +94,16 @@ impl Entries {
     /// No entries; allocates nothing.
     pub const EMPTY: Self = Self { run: None, start: 0, end: 0, bytes: 0 };
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// What the entries count against byte budgets.
     pub(crate) fn size(&self) -> u64 {
         self.bytes

@@ -72,7 +72,7 @@ impl Log {
     }
 
     pub(crate) fn last_index(&self) -> LogIndex {
-        self.terms.last().index
+        self.terms.last_index()
     }
 
     pub(crate) fn commit(&self) -> LogIndex {

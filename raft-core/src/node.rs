@@ -70,7 +70,7 @@ impl Node {
     /// Takes one input of several that are there at the same time, and leaves to the next step what follows from them
     /// together: one message to a peer, one write and one batch for the machine instead of many.
     ///
-    /// [`Node::deadline`] asks for that step at once. Effects may be queued already; they may be carried out now or later.
+    /// [`Node::deadline`] asks for that step at once, unless nothing follows. Effects may be queued already; they may be carried out now or later.
     ///
     /// ```
     /// use raft_core::{
@@ -110,13 +110,16 @@ impl Node {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn feed(&mut self, now: Instant, input: Input, effects: &mut Effects) {
+        let was_settled = core::mem::replace(&mut self.replica.is_settled, false);
         self.replica.advance_clock(now);
-        self.replica.is_settled = false;
         match input {
             Input::Tick => {}
             Input::Receive(envelope) => self.receive(envelope, effects),
             Input::Persisted(receipt) => self.persisted(&receipt, effects),
-            Input::Applied(receipt) => self.replica.applied(&receipt, effects),
+            Input::Applied(receipt) => {
+                self.replica.applied(&receipt, effects);
+                self.replica.is_settled = was_settled && self.replica.is_machine_content();
+            }
             Input::Fetched(fetched) => self.fetched(fetched, effects),
             Input::SnapshotTaken(receipt) => self.replica.snapshot_taken(receipt, effects),
             Input::ChunkRead(read) => self.chunk_read(read, effects),

@@ -40,6 +40,10 @@ impl Terms {
         LogPosition::new(self.last_term(), self.last)
     }
 
+    pub(crate) fn last_index(&self) -> LogIndex {
+        self.last
+    }
+
     pub(crate) fn last_term(&self) -> Term {
         self.runs.back().map_or(self.base.term, |run| run.term)
     }
