@@ -117,6 +117,14 @@ impl Entries {
         self[part].iter().map(Entry::size).sum()
     }
 
+    /// Without the first `skip`, and `most` at most.
+    pub(crate) fn into_part(self, skip: usize, most: usize) -> Self {
+        if skip == 0 && most >= self.len() {
+            return self;
+        }
+        self.part(skip..skip.saturating_add(most).min(self.len()))
+    }
+
     /// Some of the entries, shared.
     pub(crate) fn part(&self, part: Range<usize>) -> Self {
         if part.is_empty() {

@@ -293,7 +293,7 @@ impl Node {
         let RoleState::Follower(follower) = &mut self.role else { return };
         let replica = &mut self.replica;
         match message {
-            Message::AppendEntries(append) => follower.on_append(replica, from, &append, effects),
+            Message::AppendEntries(append) => follower.on_append(replica, from, append, effects),
             Message::Heartbeat { commit, round } => {
                 follower.on_heartbeat(replica, from, commit, round, effects);
                 let (now, interval) = (replica.now, replica.config.heartbeat_interval);

@@ -131,6 +131,9 @@ impl Pending {
 
     /// Answers what has waited too long.
     pub(crate) fn expire(&mut self, now: Instant, effects: &mut Effects) {
+        if self.len() == 0 {
+            return;
+        }
         expire(&mut self.appended, now, effects);
         expire(&mut self.forwarded, now, effects);
         self.reads.expire(now, effects);

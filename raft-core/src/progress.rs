@@ -178,6 +178,11 @@ impl Progress {
         self.told = self.told.max(commit);
     }
 
+    /// Whether it is sent entries as they come, and has been sent all up to `last`.
+    pub(crate) fn is_up_to(&self, last: LogIndex) -> bool {
+        self.next > last && matches!(self.flow, Flow::Stream(_))
+    }
+
     /// What may be sent now; `following` is the size of the next entry, if there is one.
     pub(crate) fn allowance(&self, following: Option<u64>, config: &Config) -> Allowance {
         match (&self.flow, following) {

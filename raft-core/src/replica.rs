@@ -182,20 +182,21 @@ impl Replica {
     /// equals the leader's, which is less than the message's when memory is short.
     pub(crate) fn take_entries(
         &mut self,
-        append: &AppendEntries,
+        append: AppendEntries,
         effects: &mut Effects,
     ) -> LogIndex {
         let AppendEntries { previous, entries, .. } = append;
-        let held = self.log.held(previous.index, entries);
+        let held = self.log.held(previous.index, &entries);
         let next = previous.index.advanced(held).next();
-        let new = entries.part(held..entries.len());
+        let new = entries.into_part(held, usize::MAX);
         if new.is_empty() {
             return next.previous();
         }
         if next <= self.log.last_index() {
             self.truncate_from(next, effects);
         }
-        let new = new.part(0..self.room_for(&new));
+        let room = self.room_for(&new);
+        let new = new.into_part(0, room);
         let last = next.advanced(new.len()).previous();
         for (offset, entry) in new.iter().enumerate() {
             self.meet_membership(next.advanced(offset), &entry.payload, effects);

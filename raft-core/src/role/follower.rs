@@ -75,7 +75,7 @@ impl Follower {
         &mut self,
         replica: &mut Replica,
         leader: NodeId,
-        append: &AppendEntries,
+        append: AppendEntries,
         effects: &mut Effects,
     ) {
         self.hear(replica);
@@ -89,10 +89,11 @@ impl Follower {
             replica.send(leader, reply, effects);
             return;
         }
+        let commit = append.commit;
         let verified = replica.take_entries(append, effects);
         self.verified = self.verified.max(verified);
         // INV-9: a commit index is believed only as far as this message proves the logs equal (§5.3).
-        replica.log.commit_to(append.commit.min(verified));
+        replica.log.commit_to(commit.min(verified));
         if verified <= replica.log.durable() {
             self.acknowledge(replica, leader, effects);
         } else {

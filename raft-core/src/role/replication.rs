@@ -39,7 +39,7 @@ pub(crate) fn send_log(
     batch: &mut LastBatch,
     effects: &mut Effects,
 ) {
-    loop {
+    while !progress.is_up_to(replica.log.last_index()) {
         if progress.sending_position().is_some() {
             return read_chunk(replica, to, progress, effects);
         }
@@ -53,13 +53,7 @@ pub(crate) fn send_log(
         }
         let last = replica.log.last_index();
         let is_in_memory = progress.next() >= replica.log.cached_first();
-        let following = match replica.log.entry(progress.next()).map(Entry::size) {
-            // Of what must be read nobody knows the size: it waits until a whole batch fits.
-            None if progress.next() <= last => {
-                Some(replica.config.max_batch_bytes.min(replica.config.max_inflight_bytes))
-            }
-            size => size,
-        };
+        let following = (progress.next() <= last).then(|| size_of(replica, progress.next()));
         match progress.allowance(following, &replica.config) {
             Allowance::Nothing => return,
             Allowance::Probe => append(replica, to, progress, Entries::EMPTY, effects),
@@ -72,6 +66,13 @@ pub(crate) fn send_log(
             Allowance::Entries { bytes } => return fetch(replica, to, progress, bytes, effects),
         }
     }
+}
+
+/// What an entry of the log will take of a window. Of what must be read nobody knows the size: it waits until a whole
+/// batch fits.
+fn size_of(replica: &Replica, index: LogIndex) -> u64 {
+    let batch = replica.config.max_batch_bytes.min(replica.config.max_inflight_bytes);
+    replica.log.entry(index).map_or(batch, Entry::size)
 }
 
 fn append(
