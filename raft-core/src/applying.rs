@@ -33,7 +33,7 @@ impl Replica {
     pub(crate) fn is_machine_content(&self) -> bool {
         self.machine.is_idle()
             && self.machine.handed >= self.log.commit().min(self.log.durable())
-            && self.pending.reads.is_none_ready()
+            && self.pending.reads.len() == 0
     }
 
     /// Hands the machine what it lacks, if it is idle.

@@ -115,10 +115,13 @@ impl Node {
         match input {
             Input::Tick => {}
             Input::Receive(envelope) => self.receive(envelope, effects),
-            Input::Persisted(receipt) => self.persisted(&receipt, effects),
+            Input::Persisted(receipt) => {
+                self.persisted(&receipt, effects);
+                self.replica.is_settled = was_settled && self.is_content();
+            }
             Input::Applied(receipt) => {
                 self.replica.applied(&receipt, effects);
-                self.replica.is_settled = was_settled && self.replica.is_machine_content();
+                self.replica.is_settled = was_settled && self.is_content();
             }
             Input::Fetched(fetched) => self.fetched(fetched, effects),
             Input::SnapshotTaken(receipt) => self.replica.snapshot_taken(receipt, effects),
@@ -158,9 +161,23 @@ impl Node {
             RoleState::Follower(follower) if installed > snapshot => {
                 follower.installed(installed.index);
             }
+            RoleState::Follower(follower) => follower.settle(&mut self.replica, effects),
             RoleState::Candidate(candidate) => candidate.on_persisted(&self.replica),
-            RoleState::Follower(_) | RoleState::PreCandidate(_) | RoleState::Leader(_) => {}
+            RoleState::Leader(leader) => leader.advance_commit(&mut self.replica),
+            RoleState::PreCandidate(_) => {}
         }
+    }
+
+    /// Whether nothing follows from what the disk and the machine report, if everything was settled before. What a node
+    /// commits, the machine lacks.
+    fn is_content(&self) -> bool {
+        let replica = &self.replica;
+        let is_electing = matches!(self.role, RoleState::Candidate(_) | RoleState::PreCandidate(_));
+        !is_electing
+            && replica.is_machine_content()
+            && !replica.lane.is_due(replica.hard_state, &replica.log)
+            && replica.incoming.complete().is_none()
+            && replica.log.cached_bytes() <= replica.config.max_cached_bytes
     }
 
     fn fetched(&mut self, fetched: Fetched, effects: &mut Effects) {

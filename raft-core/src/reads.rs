@@ -89,11 +89,6 @@ impl Reads {
         }
     }
 
-    /// Whether no read waits for the machine alone.
-    pub(crate) fn is_none_ready(&self) -> bool {
-        self.ready.is_empty()
-    }
-
     /// The machine holds everything up to `applied`.
     pub(crate) fn applied(&mut self, applied: LogIndex, effects: &mut Effects) {
         if self.ready.is_empty() {

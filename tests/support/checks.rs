@@ -1,6 +1,8 @@
 //! What must hold of a node after every step, whatever the step was.
 
-use raft_core::{LogIndex, NodeId, Role, Settings, Status, Term};
+use raft_core::{
+    Effects, Input, Instant, LogIndex, Node, NodeId, RecordedInput, Role, Settings, Status, Term,
+};
 
 use super::{Cluster, Truthful};
 
@@ -66,6 +68,26 @@ impl Cluster {
         let is_held = node.membership().reached_by_quorum(holds) == Some(true);
         assert!(is_held, "{leader} commits {index} without a quorum: {}", self.describe());
     }
+}
+
+/// A node that was fed a report of its disk or machine and asks for no step has nothing to do, and is as if it had been
+/// stepped.
+pub(crate) fn check_content(node: &Node, now: Instant, input: &RecordedInput) {
+    if !matches!(input, RecordedInput::Persisted(_) | RecordedInput::Applied(_)) {
+        return;
+    }
+    let (mut fed, mut effects) = (node.clone(), Effects::new());
+    // What is due by now is not the report's doing.
+    fed.step(now, Input::Tick, &mut effects);
+    fed.feed(now, input.replay(node), &mut effects);
+    if fed.deadline() <= now {
+        return;
+    }
+    while effects.pop().is_some() {}
+    let before = fed.clone();
+    fed.step(now, Input::Tick, &mut effects);
+    assert!(effects.is_empty(), "it asked for no step after {input:?}, but {:?}", effects.pop());
+    assert_eq!(fed, before, "it asked for no step after {input:?}");
 }
 
 /// Fine point 10: what is cached is within the budget, or waits for the disk or for a quorum; and of that there is

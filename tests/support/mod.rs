@@ -228,6 +228,7 @@ impl Cluster {
             assert!(patience > 0, "{id} is never content: {input:?}");
             let now = self.now;
             let Some(node) = &mut self.host(id).node else { return };
+            checks::check_content(node, now, &input);
             let real = input.replay(node);
             node.step(now, real, &mut effects);
             self.journal.push((id, Happened::Given(RecordedStep { now, input })));

@@ -381,7 +381,7 @@ impl Leader {
 
     /// Commits the last entry that a quorum holds durably, if it is of this term (paper §5.4.2). The leader
     /// itself is counted by its own disk (thesis §10.2.1), and only if it is a voter (thesis §4.2.2).
-    fn advance_commit(&self, replica: &mut Replica) {
+    pub(crate) fn advance_commit(&self, replica: &mut Replica) {
         if replica.log.commit() == replica.log.last_index() {
             return;
         }
@@ -454,7 +454,10 @@ impl Leader {
         effects: &mut Effects,
     ) -> Option<Transition> {
         self.advance_commit(replica);
-        self.leave_joint(replica, effects);
+        if self.leave_joint(replica, effects) {
+            // Without the outgoing voters more may be committed.
+            self.advance_commit(replica);
+        }
         self.answer_questions(replica, effects);
         replica.log.seal();
         let mut batch = LastBatch::default();
@@ -470,13 +473,15 @@ impl Leader {
     }
 
     /// When the joint configuration is committed, the final one follows by itself, under whichever leader
-    /// (thesis §4.3).
-    fn leave_joint(&mut self, replica: &mut Replica, effects: &mut Effects) {
+    /// (thesis §4.3). Says whether it did.
+    fn leave_joint(&mut self, replica: &mut Replica, effects: &mut Effects) -> bool {
         let is_settled = replica.memberships.active_since() <= replica.log.commit();
-        if replica.membership().is_joint() && is_settled {
+        let leaves = replica.membership().is_joint() && is_settled;
+        if leaves {
             let left = Arc::new(replica.membership().without_outgoing());
             self.append_membership(replica, left, effects);
         }
+        leaves
     }
 
     fn answer_questions(&mut self, replica: &mut Replica, effects: &mut Effects) {
