@@ -70,7 +70,8 @@ impl Node {
     /// Takes one input of several that are there at the same time, and leaves to the next step what follows from them
     /// together: one message to a peer, one write and one batch for the machine instead of many.
     ///
-    /// [`Node::deadline`] asks for that step at once, unless nothing follows. Effects may be queued already; they may be carried out now or later.
+    /// [`Node::deadline`] asks for that step at once; not after a report of the disk or the machine from which nothing
+    /// follows. Effects may be queued already; they may be carried out now or later.
     ///
     /// ```
     /// use raft_core::{

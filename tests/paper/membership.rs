@@ -70,6 +70,25 @@ fn other_changes_go_through_a_joint_configuration() {
     }
 }
 
+/// §4.3: when the outgoing voters do not count any more, what the others hold already is committed in the same step.
+#[test]
+fn leaving_a_joint_configuration_commits_what_the_rest_holds() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(N1);
+    cluster.change(N1, members(&[1], &[]));
+    cluster.propose(N1, "x");
+    assert_eq!((cluster.membership(N1), cluster.commit(N1)), (joint(&[1], &OLD), 1));
+    cluster.hold_disk(N1);
+    cluster.deliver(N1, N2, "AppendEntries");
+    cluster.deliver(N2, N1, "AppendReply");
+    assert_eq!((cluster.membership(N1), cluster.last(N1)), (simple(&[1]), 4));
+    assert_eq!(
+        cluster.commit(N1),
+        3,
+        "the command that n1 alone has, but not what it has yet to write"
+    );
+}
+
 /// §4.3: a request is not done when its joint configuration is committed: the outgoing voters still count.
 #[test]
 fn a_change_is_not_done_while_joint() {
