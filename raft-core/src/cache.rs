@@ -129,27 +129,33 @@ impl Cache {
         }
     }
 
+    /// The first entry. (Looked at each time that one has to leave, when all others are far behind it.)
+    pub(crate) fn first(&self) -> Option<&Entry> {
+        match self.runs.front() {
+            Some(run) => run.entries.first(),
+            None => self.open.first(),
+        }
+    }
+
     /// Drops the first `count`.
     pub(crate) fn forget(&mut self, count: u64) {
-        self.bytes -= self.bytes_in(0, count);
-        self.gone += count.min(self.len);
-        self.len = self.len.saturating_sub(count);
-        while self.runs.front().is_some_and(|run| run.end() <= self.gone) {
-            self.runs.pop_front();
-        }
-        match self.runs.front_mut() {
-            Some(run) => {
-                let dropped = usize::try_from(self.gone - run.first).expect("less than a run has");
-                if dropped > 0 {
-                    run.entries = run.entries.part(dropped..run.entries.len());
-                    run.first = self.gone;
-                }
-            }
-            None => {
-                let kept = usize::try_from(self.len).expect("no more than are open");
-                self.open.drain(..self.open.len() - kept);
+        let mut left = count.min(self.len);
+        self.gone += left;
+        self.len -= left;
+        while let Some(run) = self.runs.front_mut().filter(|_| left > 0) {
+            let dropped = usize::try_from(left).unwrap_or(usize::MAX).min(run.entries.len());
+            left -= dropped as u64;
+            self.bytes -= run.entries.size_of(0..dropped);
+            if dropped == run.entries.len() {
+                self.runs.pop_front();
+            } else {
+                run.entries = run.entries.part(dropped..run.entries.len());
+                run.first = self.gone;
             }
         }
+        let open = usize::try_from(left).expect("no more than are open");
+        self.bytes -= size(&self.open[..open]);
+        self.open.drain(..open);
     }
 
     pub(crate) fn clear(&mut self) {

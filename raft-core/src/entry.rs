@@ -114,7 +114,13 @@ impl Entries {
         if part.len() == self.len() {
             return self.bytes;
         }
-        self[part].iter().map(Entry::size).sum()
+        let sum = |entries: &[Entry]| entries.iter().map(Entry::size).sum::<u64>();
+        // Whichever takes less counting.
+        if 2 * part.len() <= self.len() {
+            sum(&self[part])
+        } else {
+            self.bytes - sum(&self[..part.start]) - sum(&self[part.end..])
+        }
     }
 
     /// Without the first `skip`, and `most` at most.

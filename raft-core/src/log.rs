@@ -214,7 +214,7 @@ impl Log {
     /// than any leader of this cluster would have.
     pub(crate) fn evict(&mut self, limit: u64, most_uncommitted: u64) {
         while self.cache.bytes() > limit {
-            let (first, size) = (self.cached_first(), self.cache.get(0).map_or(0, Entry::size));
+            let (first, size) = (self.cached_first(), self.cache.first().map_or(0, Entry::size));
             let may_go = first <= self.commit || self.uncommitted_bytes - size >= most_uncommitted;
             if first > self.durable || !may_go {
                 return;
