@@ -281,7 +281,7 @@ mod tests {
             (bits >> 33) % bound
         };
         let (mut cache, mut list) = (Cache::default(), Vec::new());
-        let (mut copies, mut shares) = (0, 0);
+        let (mut copied, mut as_they_are) = (0, 0);
         for number in 0..30_000 {
             match below(9) {
                 0..=2 => {
@@ -316,7 +316,8 @@ mod tests {
             let shared = cache.shared(start, end);
             assert_eq!((&*shared, shared.size()), (&expected[..], sum(&expected)));
             let is_part = cache.run_with(start, end).is_some();
-            (copies, shares) = (copies + u32::from(!is_part), shares + u32::from(is_part));
+            (copied, as_they_are) =
+                (copied + u32::from(!is_part), as_they_are + u32::from(is_part));
             assert_eq!(cache.get(start), at(&list, start, start + 1).first());
             let limit = below(200);
             let batch = cache.batch(start, end, limit);
@@ -325,7 +326,7 @@ mod tests {
             let more = expected.get(batch.len()).map(Entry::size);
             assert!(more.is_none_or(|more| !batch.is_empty() && batch.size() + more > limit));
         }
-        assert!(copies > 1_000 && shares > 1_000, "{copies} {shares}");
+        assert!(copied > 1_000 && as_they_are > 1_000, "{copied} {as_they_are}");
     }
 
     /// Where runs are cut makes no difference, nor does the part of a longer run that is used.
