@@ -263,10 +263,6 @@ mod tests {
         Entry { term: Term(number), payload: Payload::command(command) }
     }
 
-    fn sum(entries: &[Entry]) -> u64 {
-        entries.iter().map(Entry::size).sum()
-    }
-
     fn at(entries: &[Entry], start: u64, end: u64) -> Vec<Entry> {
         let place = |at: u64| usize::try_from(at).expect("small").min(entries.len());
         entries[place(start)..place(end)].to_vec()
@@ -307,14 +303,14 @@ mod tests {
                 _ => {}
             }
             let len = list.len() as u64;
-            assert_eq!((cache.len(), cache.bytes()), (len, sum(&list)));
+            assert_eq!((cache.len(), cache.bytes()), (len, size(&list)));
             let (start, end) = (below(len + 1), below(len + 2));
             let (start, end) = (start.min(end), start.max(end));
             let expected = at(&list, start, end);
             assert!(cache.range(start, end).eq(&expected));
-            assert_eq!(cache.bytes_in(start, end), sum(&expected));
+            assert_eq!(cache.bytes_in(start, end), size(&expected));
             let shared = cache.shared(start, end);
-            assert_eq!((&*shared, shared.size()), (&expected[..], sum(&expected)));
+            assert_eq!((&*shared, shared.size()), (&expected[..], size(&expected)));
             let is_part = cache.run_with(start, end).is_some();
             (copied, as_they_are) =
                 (copied + u32::from(!is_part), as_they_are + u32::from(is_part));

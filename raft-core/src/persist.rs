@@ -17,7 +17,7 @@
 //! }
 //! ```
 
-use crate::entry::{Entries, Entry};
+use crate::entry::Entries;
 use crate::snapshot::SnapshotMeta;
 use crate::token::Life;
 use crate::types::{Incarnation, LogIndex, LogPosition, NodeId, Term, WriteNumber};
@@ -75,7 +75,7 @@ impl Write {
 
     /// The payload bytes it appends.
     pub fn size(&self) -> u64 {
-        self.append.as_ref().map_or(0, |append| append.entries.iter().map(Entry::size).sum())
+        self.append.as_ref().map_or(0, |append| append.entries.size())
     }
 }
 
