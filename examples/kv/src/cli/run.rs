@@ -20,7 +20,7 @@ pub use super::serve::Faults;
 ///
 /// Start three servers, each in a shell of its own:
 ///
-///   kv serve --id 1 --data one --listen 127.0.0.1:7001 \\
+///   kv serve --id 1 --data one --listen 127.0.0.1:7001 \
 ///       --member 1=127.0.0.1:7001 --member 2=127.0.0.1:7002 --member 3=127.0.0.1:7003
 ///
 /// the others with their own --id, --data and --listen, and ask them from a fourth:
