@@ -90,9 +90,9 @@ fn descend(search: &mut Search<'_>) {
     settle(search, |_| ());
     explicit::fates(search);
     settle(search, |search| {
-        fates::all(search);
-        commands(search);
-        time::round(search);
+        search.pass(fates::all);
+        search.pass(commands);
+        search.pass(time::round);
     });
 }
 
@@ -101,11 +101,11 @@ fn settle(search: &mut Search<'_>, simplify: impl Fn(&mut Search<'_>)) {
     loop {
         let before = search.score();
         explicit::operations_and_faults(search);
-        items::all(search);
-        nodes::all(search);
-        world::fine(search);
-        time::shorten(search);
-        faults::weaken(search);
+        search.pass(items::all);
+        search.pass(nodes::all);
+        search.pass(world::fine);
+        search.pass(time::shorten);
+        search.pass(faults::weaken);
         simplify(search);
         if search.is_found_at_end() {
             search.end_sooner();

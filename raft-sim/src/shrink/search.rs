@@ -155,6 +155,8 @@ pub(super) struct Search<'a> {
     /// Plans that did not fail alike, or were no smaller.
     tried: BTreeSet<u64>,
     runs: u64,
+    /// How many runs the present pass may take.
+    allowed: u64,
     trying: &'static str,
     tell: &'a mut dyn FnMut(Progress),
 }
@@ -184,6 +186,7 @@ impl<'a> Search<'a> {
             aside: None,
             tried: BTreeSet::new(),
             runs: 1,
+            allowed: u64::MAX,
             trying: "to begin",
             tell,
         }
@@ -229,9 +232,9 @@ impl<'a> Search<'a> {
         self.judge.found == Found::AtEnd
     }
 
-    /// Whether time is left.
+    /// Whether time is left, to the search and to its present pass.
     pub(super) fn goes_on(&self) -> bool {
-        self.judge.goes_on()
+        self.judge.goes_on() && self.runs < self.allowed
     }
 
     /// So many runs, or fewer if they would take more than a twentieth of the time.
@@ -240,6 +243,13 @@ impl<'a> Search<'a> {
         let share = self.judge.effort.budget.as_micros() / 20;
         let most = u64::try_from(share / u128::from(self.best.events.max(1))).unwrap_or(runs);
         runs.min(most).max(2)
+    }
+
+    /// A pass that may take a twentieth of the time: while runs are long, others are to have their turn as well.
+    pub(super) fn pass(&mut self, pass: impl FnOnce(&mut Self)) {
+        self.allowed = self.runs + self.affordable(u64::MAX);
+        pass(self);
+        self.allowed = u64::MAX;
     }
 
     /// Says what is tried from now on.

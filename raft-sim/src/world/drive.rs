@@ -3,7 +3,7 @@
 
 use raft_core::{Instant, LogPosition, NodeId, Role, Ticks};
 
-use super::host::{Gathering, Held, Series, Timer, Work};
+use super::host::{Gathering, Held, Host, Series, Timer, Work};
 use super::network::Carriage;
 use super::queue::Event;
 use super::trace::{Loss, Trace, TraceEvent};
@@ -70,14 +70,16 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let Ticks(span) = self.plan.network.gather;
         let host = &mut self.hosts[node];
         let now = host.clock.local(self.now);
-        let raft = host.raft.as_mut().expect("only nodes that run are given anything");
         if span > 0 && cause != Cause::Time {
-            let until = self.now + span;
-            host.gathering.get_or_insert(Gathering { until, inputs: 0 }).inputs += 1;
-            raft.feed(now, input, &mut self.effects);
+            let mut gathering = host.gathering.take().unwrap_or_else(|| {
+                Gathering { until: self.now + span, timer: host.due(), inputs: 0 }
+            });
+            gathering.inputs += 1;
+            host.gathering = Some(gathering);
+            running(host).feed(now, input, &mut self.effects);
             return;
         }
-        raft.step(now, input, &mut self.effects);
+        running(host).step(now, input, &mut self.effects);
         if host.gathering.take().is_some_and(|gathering| gathering.inputs > 1) {
             self.checks.note(Situation::InputsGathered);
         }
@@ -232,7 +234,11 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
         match host.due() {
             Some(due) if due <= self.now => {
-                self.tell(TraceEvent::Due { node: self.id(node) });
+                // What follows from inputs that were gathered comes of them.
+                let timer = host.gathering.as_ref().map_or(Some(due), |gathering| gathering.timer);
+                if timer.is_some_and(|timer| timer <= self.now) {
+                    self.tell(TraceEvent::Due { node: self.id(node) });
+                }
                 self.step(node, Input::Tick, Cause::Time)
             }
             _ => {
@@ -450,6 +456,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     pub(super) fn id(&self, node: usize) -> NodeId {
         self.hosts[node].id
     }
+}
+
+fn running<R: Raft>(host: &mut Host<R, impl Machine>) -> &mut R {
+    host.raft.as_mut().expect("only nodes that run are given anything")
 }
 
 /// Whether a step made a leader.

@@ -84,6 +84,8 @@ pub(super) struct Timer {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gathering {
     pub(super) until: u64,
+    /// When it would have been stepped without them; none if never.
+    pub(super) timer: Option<u64>,
     /// How many there are so far.
     pub(super) inputs: u64,
 }
