@@ -71,8 +71,10 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let host = &mut self.hosts[node];
         let now = host.clock.local(self.now);
         if span > 0 && cause != Cause::Time {
-            let mut gathering = host.gathering.take().unwrap_or_else(|| {
-                Gathering { until: self.now + span, timer: host.due(), inputs: 0 }
+            let mut gathering = host.gathering.take().unwrap_or_else(|| Gathering {
+                until: self.now + span,
+                timer: host.due(),
+                inputs: 0,
             });
             gathering.inputs += 1;
             host.gathering = Some(gathering);
