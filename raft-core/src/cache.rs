@@ -179,10 +179,8 @@ impl Cache {
 
     /// As many of `start..end` as fit into `bytes`; one, however large, if there is one.
     pub(crate) fn batch(&self, start: u64, end: u64, bytes: u64) -> Entries {
-        if let Some((entries, part)) = self.run_with(start, end) {
-            if entries.size_of(part.clone()) <= bytes {
-                return entries.part(part);
-            }
+        if let Some(run) = self.last_run(start, end).filter(|run| run.size() <= bytes) {
+            return run.clone();
         }
         let (mut left, mut count) = (bytes, 0);
         let runs = self.parts(start, end).map(|(run, part)| {
@@ -209,10 +207,20 @@ impl Cache {
 
     /// The entries in `start..end`: a part of a run if they lie in one, a copy if not.
     pub(crate) fn shared(&self, start: u64, end: u64) -> Entries {
+        if let Some(run) = self.last_run(start, end) {
+            return run.clone();
+        }
         match self.run_with(start, end) {
             Some((entries, part)) => entries.part(part),
             None => self.range(start, end).cloned().collect(),
         }
+    }
+
+    /// The last run, if it is just `start..end`: as it is when everything before is done.
+    fn last_run(&self, start: u64, end: u64) -> Option<&Entries> {
+        let run = self.runs.back()?;
+        let is_it = run.first == self.gone + start && run.end() == self.gone + end;
+        is_it.then_some(&run.entries)
     }
 
     /// The run that holds all of `start..end`, and where; nearly every question is about the last.

@@ -189,3 +189,19 @@ impl Effects {
         self.push(Effect::Event(event));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Input;
+    use crate::message::Envelope;
+
+    /// Effects and inputs are moved about for every message: nothing rare makes them larger than one.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn an_effect_is_no_larger_than_a_message() {
+        assert!(size_of::<Effect>() <= size_of::<Envelope>());
+        assert!(size_of::<Input>() <= size_of::<Envelope>());
+        assert!(size_of::<Envelope>() <= 104);
+    }
+}

@@ -7,6 +7,7 @@ extern crate alloc;
 // In the order of dependence: nobody imports from below.
 mod types;
 mod token;
+mod spare;
 mod config;
 pub mod quorum;
 mod membership;

@@ -27,8 +27,8 @@ pub(crate) struct Log {
     commit: LogIndex,
     durable: LogIndex,
     submitted: LogIndex,
-    /// What `durable` becomes at the receipt of the write under way.
-    in_flight: Option<LogIndex>,
+    /// The write under way.
+    in_flight: Option<InFlight>,
     /// The disk may hold other entries from here on; the next write removes them.
     stale_from: Option<LogIndex>,
     /// The disk may hold entries before the base; the next write removes them.
@@ -37,6 +37,16 @@ pub(crate) struct Log {
     undurable_bytes: u64,
     /// Cached bytes after `commit`.
     uncommitted_bytes: u64,
+}
+
+/// What becomes durable with the write under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct InFlight {
+    /// What `durable` becomes.
+    mark: LogIndex,
+    /// The bytes between the two.
+    bytes: u64,
 }
 
 impl Log {
@@ -160,9 +170,7 @@ impl Log {
     pub(crate) fn append_run(&mut self, entries: Entries) {
         self.undurable_bytes += entries.size();
         self.uncommitted_bytes += entries.size();
-        for entry in entries.iter() {
-            self.terms.push(entry.term);
-        }
+        self.terms.push_all(entries.iter().map(|entry| entry.term));
         self.cache.push_run(entries);
     }
 
@@ -186,7 +194,10 @@ impl Log {
         // INV-3: a receipt never makes a replaced entry count as durable.
         self.submitted = self.submitted.min(keep);
         self.durable = self.durable.min(keep);
-        self.in_flight = self.in_flight.map(|mark| mark.min(keep));
+        if let Some(InFlight { mark, .. }) = self.in_flight.filter(|write| write.mark > keep) {
+            let mark = mark.min(keep);
+            self.in_flight = Some(InFlight { mark, bytes: self.bytes_in(self.durable, mark) });
+        }
     }
 
     /// Notes that everything up to `index` is committed; says whether that is news.
@@ -195,7 +206,11 @@ impl Log {
         if index <= self.commit {
             return false;
         }
-        self.uncommitted_bytes -= self.bytes_in(self.commit, index);
+        self.uncommitted_bytes -= if index == self.last_index() {
+            self.uncommitted_bytes
+        } else {
+            self.bytes_in(self.commit, index)
+        };
         self.commit = index;
         true
     }
@@ -262,13 +277,13 @@ impl Log {
             write.compact = Some(self.base());
         }
         self.submitted = last;
-        self.in_flight = Some(last);
+        self.in_flight = Some(InFlight { mark: last, bytes: self.undurable_bytes });
     }
 
     /// The write under way is durable.
     pub(crate) fn complete(&mut self) {
-        if let Some(mark) = self.in_flight.take() {
-            self.undurable_bytes -= self.bytes_in(self.durable, mark);
+        if let Some(InFlight { mark, bytes }) = self.in_flight.take() {
+            self.undurable_bytes -= bytes;
             self.durable = self.durable.max(mark);
         }
     }

@@ -117,7 +117,7 @@ impl Node {
             Input::Tick => {}
             Input::Receive(envelope) => self.receive(envelope, effects),
             Input::Persisted(receipt) => {
-                self.persisted(&receipt, effects);
+                self.persisted(receipt, effects);
                 self.replica.is_settled = was_settled && self.is_content();
             }
             Input::Applied(receipt) => {
@@ -143,8 +143,7 @@ impl Node {
     /// When the node must be stepped next, whatever happens until then; [`Instant::NEVER`] when it only
     /// waits for others.
     pub fn deadline(&self) -> Instant {
-        let is_due = self.replica.lane.is_due(self.replica.hard_state, &self.replica.log);
-        if is_due || !self.replica.is_settled {
+        if !self.replica.is_settled {
             return self.replica.now;
         }
         let timers = self.role.deadline().min(self.replica.pending.deadline());
@@ -153,7 +152,7 @@ impl Node {
 
     // ----- inputs -----
 
-    fn persisted(&mut self, receipt: &Persisted, effects: &mut Effects) {
+    fn persisted(&mut self, receipt: Persisted, effects: &mut Effects) {
         let snapshot = self.replica.snapshot.position;
         self.replica.persisted(receipt, effects);
         let installed = self.replica.snapshot.position;

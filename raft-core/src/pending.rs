@@ -227,6 +227,10 @@ impl Pending {
 }
 
 fn take<K: Ord>(queue: &mut VecDeque<Waiting<K>>, key: &K) -> Option<Waiting<K>> {
+    // As a rule it is the first: what was asked first is done first.
+    if queue.front().is_some_and(|waiting| waiting.key == *key) {
+        return queue.pop_front();
+    }
     let place = queue.binary_search_by(|waiting| waiting.key.cmp(key)).ok()?;
     queue.remove(place)
 }

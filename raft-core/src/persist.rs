@@ -17,6 +17,8 @@
 //! }
 //! ```
 
+use alloc::boxed::Box;
+
 use crate::entry::Entries;
 use crate::snapshot::SnapshotMeta;
 use crate::token::Life;
@@ -85,7 +87,8 @@ impl Write {
 #[derive(Debug)]
 #[must_use = "the node waits for this write: make it durable, then step with `Input::Persisted(persist.done())`"]
 pub struct Persist {
-    write: Write,
+    /// Apart, so that moving effects about is cheap; the receipt brings the memory back.
+    write: Box<Write>,
     life: Life,
     number: WriteNumber,
 }
@@ -96,10 +99,12 @@ pub struct Persist {
 pub struct Persisted {
     pub(crate) life: Life,
     pub(crate) number: WriteNumber,
+    /// The write, to be used again.
+    pub(crate) spent: Option<Box<Write>>,
 }
 
 impl Persist {
-    pub(crate) fn new(life: Life, number: WriteNumber, write: Write) -> Self {
+    pub(crate) fn new(life: Life, number: WriteNumber, write: Box<Write>) -> Self {
         Self { write, life, number }
     }
 
@@ -115,7 +120,7 @@ impl Persist {
 
     /// States that the write is durable: synced, not merely handed to the operating system.
     pub fn done(self) -> Persisted {
-        Persisted { life: self.life, number: self.number }
+        Persisted { life: self.life, number: self.number, spent: Some(self.write) }
     }
 }
 

@@ -183,17 +183,20 @@ impl Progress {
         self.next > last && matches!(self.flow, Flow::Stream(_))
     }
 
-    /// What may be sent now; `following` is the size of the next entry, if there is one.
-    pub(crate) fn allowance(&self, following: Option<u64>, config: &Config) -> Allowance {
-        match (&self.flow, following) {
-            (Flow::Probe(Probe::Due), Some(_)) => {
+    /// What may be sent now, if there is a next entry; `size` tells how large it is.
+    pub(crate) fn allowance(
+        &self,
+        is_more: bool,
+        size: impl FnOnce() -> u64,
+        config: &Config,
+    ) -> Allowance {
+        match &self.flow {
+            Flow::Probe(Probe::Due) if is_more => {
                 Allowance::Entries { bytes: config.max_batch_bytes.min(config.max_inflight_bytes) }
             }
-            (Flow::Probe(Probe::Due | Probe::DueAgain), _) => Allowance::Probe,
-            (Flow::Probe(Probe::Sent(_)) | Flow::Snapshot(_), _) | (Flow::Stream(_), None) => {
-                Allowance::Nothing
-            }
-            (Flow::Stream(window), Some(size)) => window.allowance(size, config),
+            Flow::Probe(Probe::Due | Probe::DueAgain) => Allowance::Probe,
+            Flow::Stream(window) if is_more => window.allowance(size, config),
+            Flow::Probe(Probe::Sent(_)) | Flow::Snapshot(_) | Flow::Stream(_) => Allowance::Nothing,
         }
     }
 
@@ -324,11 +327,12 @@ impl Window {
         self.messages.back().map(|message| message.last)
     }
 
-    /// Room for an entry of `size` and more. An empty window takes one entry, however large.
-    fn allowance(&self, size: u64, config: &Config) -> Allowance {
+    /// Room for an entry of a size and more. An empty window takes one entry, however large.
+    fn allowance(&self, size: impl FnOnce() -> u64, config: &Config) -> Allowance {
         let room = config.max_inflight_bytes.saturating_sub(self.bytes);
-        let is_full = self.messages.len() as u64 >= config.max_inflight_messages || size > room;
-        if is_full && !self.messages.is_empty() {
+        let is_full = !self.messages.is_empty()
+            && (self.messages.len() as u64 >= config.max_inflight_messages || size() > room);
+        if is_full {
             Allowance::Nothing
         } else {
             Allowance::Entries { bytes: room.min(config.max_batch_bytes) }
@@ -391,11 +395,11 @@ mod tests {
     #[test]
     fn a_probe_is_sent_once() {
         let mut progress = Progress::new(LogIndex(10), NOW);
-        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Entries { bytes: 60 });
+        assert_eq!(progress.allowance(true, || 5, &config()), Allowance::Entries { bytes: 60 });
         progress.sent(LogIndex(12), 10, NOW);
-        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Nothing);
+        assert_eq!(progress.allowance(true, || 5, &config()), Allowance::Nothing);
         progress.heartbeat(NOW, PATIENCE);
-        assert_eq!(progress.allowance(Some(5), &config()), Allowance::Probe);
+        assert_eq!(progress.allowance(true, || 5, &config()), Allowance::Probe);
     }
 
     /// An acknowledgement of something before the probe proves nothing about the probe.
@@ -427,17 +431,17 @@ mod tests {
     #[test]
     fn the_window_is_bounded() {
         let mut progress = streaming();
-        assert_eq!(progress.allowance(None, &config()), Allowance::Nothing);
-        assert_eq!(progress.allowance(Some(500), &config()), Allowance::Entries { bytes: 60 });
+        assert_eq!(progress.allowance(false, || 0, &config()), Allowance::Nothing);
+        assert_eq!(progress.allowance(true, || 500, &config()), Allowance::Entries { bytes: 60 });
         progress.sent(LogIndex(11), 60, NOW);
-        assert_eq!(progress.allowance(Some(40), &config()), Allowance::Entries { bytes: 40 });
-        assert_eq!(progress.allowance(Some(41), &config()), Allowance::Nothing);
+        assert_eq!(progress.allowance(true, || 40, &config()), Allowance::Entries { bytes: 40 });
+        assert_eq!(progress.allowance(true, || 41, &config()), Allowance::Nothing);
         progress.sent(LogIndex(12), 1, NOW);
         progress.sent(LogIndex(13), 1, NOW);
-        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Nothing, "three messages");
+        assert_eq!(progress.allowance(true, || 1, &config()), Allowance::Nothing, "three messages");
         progress.accepted(LogIndex(11), LogIndex::ZERO, NOW);
         assert_eq!(progress.inflight(), (2, 2));
-        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Entries { bytes: 60 });
+        assert_eq!(progress.allowance(true, || 1, &config()), Allowance::Entries { bytes: 60 });
     }
 
     /// B65: a window that stands still is given up, and forgotten; one that moves is not.
@@ -487,7 +491,7 @@ mod tests {
     fn a_snapshot_ends_when_the_log_goes_on_from_there() {
         let mut progress = streaming();
         progress.send_snapshot(SnapshotMeta { position: at(50), ..SnapshotMeta::default() });
-        assert_eq!(progress.allowance(Some(1), &config()), Allowance::Nothing);
+        assert_eq!(progress.allowance(true, || 1, &config()), Allowance::Nothing);
         progress.refused(at(40), at(3));
         progress.accepted(LogIndex(39), LogIndex(40), NOW);
         assert_eq!(progress.sending_position(), Some(at(50)));

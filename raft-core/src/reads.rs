@@ -91,9 +91,12 @@ impl Reads {
 
     /// The machine holds everything up to `applied`.
     pub(crate) fn applied(&mut self, applied: LogIndex, effects: &mut Effects) {
-        if self.ready.is_empty() {
-            return;
+        if !self.ready.is_empty() {
+            self.answer_ready(applied, effects);
         }
+    }
+
+    fn answer_ready(&mut self, applied: LogIndex, effects: &mut Effects) {
         // A later question's answer may be lower, when it comes from another leader.
         self.ready.retain(|read| {
             let is_ready = read.key <= applied;

@@ -246,7 +246,7 @@ impl RecordedInput {
         match self.clone() {
             Self::Tick => Input::Tick,
             Self::Receive(envelope) => Input::Receive(envelope),
-            Self::Persisted(number) => Input::Persisted(Persisted { life, number }),
+            Self::Persisted(number) => Input::Persisted(Persisted { life, number, spent: None }),
             Self::Applied(last) => Input::Applied(Applied { last, life }),
             Self::Fetched { number, reader, first, entries } => {
                 Input::Fetched(Fetched { ticket: ticket(number), reader, first, entries })
@@ -260,7 +260,7 @@ impl RecordedInput {
             }
             Self::ForeignReceipt => {
                 let life = Life { incarnation: Incarnation(0), ..life };
-                Input::Persisted(Persisted { life, number: WriteNumber(0) })
+                Input::Persisted(Persisted { life, number: WriteNumber(0), spent: None })
             }
             Self::Request(request) => Input::Request(request),
             Self::Campaign => Input::Campaign,

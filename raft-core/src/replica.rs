@@ -238,7 +238,8 @@ impl Replica {
     }
 
     /// Takes the receipt of a write: the marks move, and what waited for it leaves.
-    pub(crate) fn persisted(&mut self, receipt: &Persisted, effects: &mut Effects) {
+    pub(crate) fn persisted(&mut self, receipt: Persisted, effects: &mut Effects) {
+        let number = receipt.number();
         match self.lane.complete(receipt) {
             Receipt::Foreign => self.rejections.add(Rejection::ForeignReceipt),
             Receipt::Durable(purpose) => {
@@ -246,7 +247,7 @@ impl Replica {
                     Purpose::Follow => self.log.complete(),
                     Purpose::Install => self.installed(effects),
                 }
-                self.outbox.release(receipt.number(), effects);
+                self.outbox.release(number, effects);
             }
         }
     }

@@ -5,6 +5,7 @@
 //! bytes come from elsewhere) and loads it into the machine ([`Restore`]). As with
 //! [`Persist`](crate::Persist), a receipt can only be made from its obligation, once.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use bytes::Bytes;
@@ -163,7 +164,7 @@ impl ReadChunk {
 pub struct WriteChunk {
     pub(crate) ticket: Ticket,
     /// As it will be when these bytes are durable.
-    pub(crate) partial: PartialSnapshot,
+    pub(crate) partial: Box<PartialSnapshot>,
     pub(crate) offset: u64,
     pub(crate) data: Bytes,
 }

@@ -1,5 +1,7 @@
 //! What arrives of a snapshot goes to the driver, and what becomes of it to the leader.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use crate::effect::{Effect, Effects};
@@ -20,6 +22,7 @@ impl Replica {
     ) {
         let ticket = self.ticket();
         self.incoming.ask(ticket.number, partial.clone());
+        let partial = Box::new(partial);
         effects.push(Effect::WriteChunk(WriteChunk { ticket, partial, offset, data }));
     }
 

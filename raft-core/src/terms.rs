@@ -83,10 +83,20 @@ impl Terms {
     }
 
     pub(crate) fn push(&mut self, term: Term) {
-        assert!(term >= self.last_term(), "INV-1: the terms of a log never fall");
-        self.last = self.last.next();
-        if self.runs.back().is_none_or(|run| run.term < term) {
-            self.runs.push_back(Run { first: self.last, term });
+        self.push_all([term]);
+    }
+
+    /// Adds the terms of entries that follow each other.
+    pub(crate) fn push_all(&mut self, terms: impl IntoIterator<Item = Term>) {
+        let mut last = self.runs.back().map(|run| run.term);
+        for term in terms {
+            self.last = self.last.next();
+            if last != Some(term) {
+                let before = last.unwrap_or(self.base.term);
+                assert!(term >= before, "INV-1: the terms of a log never fall");
+                self.runs.push_back(Run { first: self.last, term });
+                last = Some(term);
+            }
         }
     }
 

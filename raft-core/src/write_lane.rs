@@ -1,8 +1,11 @@
 //! The one write that may be under way, and the hard state it carries.
 
+use alloc::boxed::Box;
+
 use crate::log::Log;
 use crate::persist::{HardState, Persist, Persisted, Write};
 use crate::snapshot::SnapshotMeta;
+use crate::spare::Spare;
 use crate::token::Life;
 use crate::types::{Instant, LogIndex, Ticks, WriteNumber};
 
@@ -21,6 +24,9 @@ pub(crate) struct WriteLane {
     founding: Option<SnapshotMeta>,
     /// The commit hint last written.
     hinted: LogIndex,
+    /// The memory of an earlier write.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    spare: Spare<Box<Write>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +66,7 @@ impl WriteLane {
             durable,
             founding,
             hinted: LogIndex::ZERO,
+            spare: Spare::default(),
         }
     }
 
@@ -106,7 +113,8 @@ impl WriteLane {
 
     /// Starts a write of everything the disk lacks.
     pub(crate) fn submit(&mut self, current: HardState, log: &mut Log, now: Instant) -> Persist {
-        let mut write = Write { install: self.founding.take(), ..Write::default() };
+        let mut write = self.spare.take();
+        write.install = self.founding.take();
         let mut covered = self.durable;
         if write.install.is_none() {
             write.hard_state = (self.durable != current).then_some(current);
@@ -133,12 +141,12 @@ impl WriteLane {
         let truncate_from = Some(LogIndex(1));
         let install = Some(snapshot);
         let write = Write { hard_state, install, truncate_from, ..Write::default() };
-        self.start(write, current, Purpose::Install, now)
+        self.start(Box::new(write), current, Purpose::Install, now)
     }
 
     fn start(
         &mut self,
-        write: Write,
+        write: Box<Write>,
         hard_state: HardState,
         purpose: Purpose,
         now: Instant,
@@ -151,11 +159,15 @@ impl WriteLane {
     }
 
     /// Takes a receipt.
-    pub(crate) fn complete(&mut self, receipt: &Persisted) -> Receipt {
+    pub(crate) fn complete(&mut self, receipt: Persisted) -> Receipt {
         match self.outstanding {
             Some(write) if receipt.life == self.life && receipt.number == write.number => {
                 self.durable = write.hard_state;
                 self.outstanding = None;
+                if let Some(mut spent) = receipt.spent {
+                    *spent = Write::default();
+                    self.spare.keep(spent);
+                }
                 Receipt::Durable(write.purpose)
             }
             _ => Receipt::Foreign,
@@ -190,10 +202,10 @@ mod tests {
         let first = lane.submit(term(1), &mut log, NOW);
         assert!(first.write().install.is_some() && first.write().hard_state.is_none());
         assert_eq!(lane.covering(term(1)), Some(WriteNumber(2)));
-        assert_eq!(lane.complete(&first.done()), Receipt::Durable(Purpose::Follow));
+        assert_eq!(lane.complete(first.done()), Receipt::Durable(Purpose::Follow));
         let second = lane.submit(term(1), &mut log, NOW);
         assert_eq!(second.write().hard_state, Some(term(1)));
-        assert_eq!(lane.complete(&second.done()), Receipt::Durable(Purpose::Follow));
+        assert_eq!(lane.complete(second.done()), Receipt::Durable(Purpose::Follow));
         assert_eq!(lane.covering(term(1)), None);
         assert!(!lane.is_due(term(1), &log));
     }
@@ -206,7 +218,7 @@ mod tests {
         let first = lane.submit(term(2), &mut log, NOW);
         assert_eq!(lane.covering(term(2)), Some(WriteNumber(1)));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
-        assert_eq!(lane.complete(&first.done()), Receipt::Durable(Purpose::Follow));
+        assert_eq!(lane.complete(first.done()), Receipt::Durable(Purpose::Follow));
         assert_eq!(lane.covering(term(3)), Some(WriteNumber(2)));
     }
 
@@ -220,16 +232,17 @@ mod tests {
         let other_life = Life { incarnation: Incarnation(9), ..LIFE };
         let other_node = Life { node: NodeId(2), ..LIFE };
         let same_incarnation_again = Life { started: Instant(5), ..LIFE };
+        let of = |life, number| Persisted { life, number, spent: None };
         for foreign in [
-            Persisted { life: other_life, number },
-            Persisted { life: other_node, number },
-            Persisted { life: same_incarnation_again, number },
-            Persisted { life: LIFE, number: WriteNumber(number.0 + 1) },
+            of(other_life, number),
+            of(other_node, number),
+            of(same_incarnation_again, number),
+            of(LIFE, WriteNumber(number.0 + 1)),
         ] {
-            assert_eq!(lane.complete(&foreign), Receipt::Foreign);
+            assert_eq!(lane.complete(foreign), Receipt::Foreign);
         }
-        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(Purpose::Follow));
-        assert_eq!(lane.complete(&Persisted { life: LIFE, number }), Receipt::Foreign);
+        assert_eq!(lane.complete(persist.done()), Receipt::Durable(Purpose::Follow));
+        assert_eq!(lane.complete(of(LIFE, number)), Receipt::Foreign);
     }
 
     /// A write is stalled when its own time is long, however long others took.
@@ -240,7 +253,7 @@ mod tests {
         let persist = lane.submit(term(2), &mut log, Instant(100));
         assert!(!lane.is_stalled(Instant(149), Ticks(50)));
         assert!(lane.is_stalled(Instant(150), Ticks(50)));
-        assert_eq!(lane.complete(&persist.done()), Receipt::Durable(Purpose::Follow));
+        assert_eq!(lane.complete(persist.done()), Receipt::Durable(Purpose::Follow));
         assert!(!lane.is_stalled(Instant(999), Ticks(50)));
     }
 }

@@ -41,6 +41,9 @@ pub(crate) struct Leader {
     rounds: Rounds,
     questions: Questions,
     heartbeat_at: Instant,
+    /// Whether a quorum may hold more than is committed: somebody has acknowledged something since it was counted, or
+    /// others are counted.
+    has_news: bool,
     handover: Option<Handover>,
     /// Somebody was told to stand for election in this term. That may take effect at any time, so there is no
     /// lease any more (B64).
@@ -60,6 +63,7 @@ impl Leader {
             rounds: Rounds::new(now),
             questions: Questions::default(),
             heartbeat_at: now.after(replica.config.heartbeat_interval),
+            has_news: true,
             handover: None,
             gave_notice: false,
         };
@@ -184,6 +188,7 @@ impl Leader {
     ) -> LogPosition {
         let last = replica.log.last_index();
         let position = replica.append(Payload::Membership(membership), effects);
+        self.has_news = true;
         self.meet_members(replica, last);
         if self.handover.is_some_and(|handover| !replica.membership().is_voter(handover.to)) {
             self.abort_handover(replica, effects);
@@ -257,6 +262,7 @@ impl Leader {
 
     pub(crate) fn on_append_reply(&mut self, replica: &Replica, from: NodeId, reply: AppendReply) {
         let (now, base) = (replica.now, replica.log.base().index);
+        self.has_news = true;
         let Some(peer) = self.peer(from) else { return };
         peer.hear(now);
         match reply {
@@ -379,14 +385,20 @@ impl Leader {
         answered.unwrap_or_default()
     }
 
-    /// Commits the last entry that a quorum holds durably, if it is of this term (paper §5.4.2). The leader
-    /// itself is counted by its own disk (thesis §10.2.1), and only if it is a voter (thesis §4.2.2).
-    pub(crate) fn advance_commit(&self, replica: &mut Replica) {
-        if replica.log.commit() == replica.log.last_index() {
-            return;
+    /// Commits what may be, if anything new was heard.
+    pub(crate) fn advance_commit(&mut self, replica: &mut Replica) {
+        self.has_news = false;
+        if replica.log.commit() < replica.log.last_index() {
+            if let Some(index) = self.committable(replica) {
+                replica.log.commit_to(index);
+            }
         }
-        let own = replica.log.durable();
-        let id = replica.id();
+    }
+
+    /// The last entry that a quorum holds durably, if it is of this term (paper §5.4.2). The leader itself is counted by
+    /// its own disk (thesis §10.2.1), and only if it is a voter (thesis §4.2.2).
+    fn committable(&self, replica: &Replica) -> Option<LogIndex> {
+        let (id, own) = (replica.id(), replica.log.durable());
         let agreed = replica.membership().reached_by_quorum(|voter| {
             if voter == id {
                 own
@@ -394,10 +406,7 @@ impl Leader {
                 self.progress(voter).map_or(LogIndex::ZERO, Progress::matched)
             }
         });
-        let agreed = agreed.unwrap_or(LogIndex::ZERO);
-        if replica.log.term_at(agreed) == Some(replica.term()) {
-            replica.log.commit_to(agreed);
-        }
+        agreed.filter(|index| replica.log.term_at(*index) == Some(replica.term()))
     }
 
     // ----- time -----
@@ -453,7 +462,13 @@ impl Leader {
         replica: &mut Replica,
         effects: &mut Effects,
     ) -> Option<Transition> {
-        self.advance_commit(replica);
+        if self.has_news {
+            self.advance_commit(replica);
+        }
+        debug_assert!(
+            self.committable(replica).is_none_or(|index| index <= replica.log.commit()),
+            "INV-22: a leader commits what it may"
+        );
         if self.leave_joint(replica, effects) {
             // Without the outgoing voters more may be committed.
             self.advance_commit(replica);

@@ -53,8 +53,8 @@ pub(crate) fn send_log(
         }
         let last = replica.log.last_index();
         let is_in_memory = progress.next() >= replica.log.cached_first();
-        let following = (progress.next() <= last).then(|| size_of(replica, progress.next()));
-        match progress.allowance(following, &replica.config) {
+        let (next, is_more) = (progress.next(), progress.next() <= last);
+        match progress.allowance(is_more, || size_of(replica, next), &replica.config) {
             Allowance::Nothing => return,
             Allowance::Probe => append(replica, to, progress, Entries::EMPTY, effects),
             Allowance::Entries { bytes } if is_in_memory => {
@@ -126,11 +126,11 @@ pub(crate) fn fetched(
         progress.fetch.rest(replica.now.after(replica.config.heartbeat_interval));
         return;
     };
-    let following = entries.first().map(Entry::size);
     if progress.next() != first || progress.sending_position().is_some() {
         return;
     }
-    if let Allowance::Entries { bytes } = progress.allowance(following, &replica.config) {
+    let size = || entries.first().map_or(0, Entry::size);
+    if let Allowance::Entries { bytes } = progress.allowance(true, size, &replica.config) {
         let total: u64 = entries.iter().map(Entry::size).sum();
         // The window may have narrowed, and a driver may have read too much.
         let fits = entries.len() == 1 || total <= bytes;
