@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::Profile;
 use crate::raft::Raft;
@@ -59,6 +60,8 @@ pub struct Campaign {
     pub seed_limit: Duration,
     /// The campaign stops after so many failures.
     pub max_failures: NonZeroU64,
+    /// What is checked.
+    pub level: CheckLevel,
 }
 
 /// How far a campaign has come.
@@ -98,6 +101,7 @@ impl Campaign {
             budget: None,
             seed_limit: SEED_LIMIT,
             max_failures: MAX_FAILURES,
+            level: CheckLevel::Full,
         }
     }
 
@@ -112,14 +116,14 @@ impl Campaign {
         R: Raft + 'static,
         M: Machine + 'static,
     {
-        let profile = self.profile;
+        let (profile, level) = (self.profile, self.level);
         let work = Work {
             seeds: self.seeds,
             shard: self.shard,
             threads: self.jobs,
             budget: self.budget,
             limit: self.seed_limit,
-            job: Arc::new(move |seed| run::seed::<R, M>(seed, profile)),
+            job: Arc::new(move |seed| run::seed::<R, M>(seed, profile, level)),
         };
         let started = now();
         let tally = RefCell::new(Tally::default());

@@ -31,6 +31,7 @@ mod mirror;
 mod node;
 mod ordered;
 mod orders;
+mod specification;
 mod traffic;
 mod window;
 
@@ -48,6 +49,7 @@ use crate::history::History;
 use crate::machine::Machine;
 use crate::raft::{Raft, View};
 use crate::served::Served;
+use crate::spec::Spec;
 use crate::violation::{Property, Violation};
 
 /// How many states a linearizability search may visit at the end of a run.
@@ -59,6 +61,9 @@ pub enum CheckLevel {
     /// All of them.
     #[default]
     Full,
+    /// Only that steps and messages are what the specification of Raft allows, and that at once: for seeing what it
+    /// catches by itself.
+    Specification,
     /// None: for measuring what the checks cost.
     None,
 }
@@ -91,6 +96,9 @@ pub struct Checks<M> {
     once: History,
     /// A machine of the kind that replicas have.
     served: Served<M>,
+    spec: Spec,
+    /// The first step or message that the specification does not allow.
+    departure: Option<Violation>,
 }
 
 /// The worst loss of nodes since something was committed last.
@@ -122,6 +130,8 @@ impl<M: Machine> Checks<M> {
             windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
             echoes: Echoes::new(nodes.len()),
             ghost: Ghost::new(initial.clone()),
+            spec: Spec::new(nodes.iter().map(|settings| settings.id), initial.clone()),
+            departure: None,
             initial,
             elections: Elections::default(),
             entries: KnownEntries::default(),
@@ -152,6 +162,7 @@ impl<M: Machine> Checks<M> {
         node: NodeId,
         raft: &R,
     ) -> Result<(), Violation> {
+        self.specified(at, node, |spec, place| spec.started(place, &raft.view(), raft))?;
         self.begin(at, node, raft, |disk, _| disk)
     }
 
@@ -165,6 +176,10 @@ impl<M: Machine> Checks<M> {
         node: NodeId,
         raft: &R,
     ) -> Result<(), Violation> {
+        self.specified(at, node, |spec, place| {
+            spec.forced(place, &raft.view(), raft);
+            Ok(())
+        })?;
         self.begin(at, node, raft, |disk, view| LogPosition::new(view.term, disk.index.next()))
     }
 
@@ -211,6 +226,7 @@ impl<M: Machine> Checks<M> {
         node: NodeId,
         raft: &R,
     ) -> Result<(), Violation> {
+        self.specified(at, node, |spec, place| spec.stepped(place, &raft.view(), raft))?;
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.check_inflight(at, place)?;
         let view = raft.view();
@@ -310,7 +326,7 @@ impl<M: Machine> Checks<M> {
     /// The place of a node, unless there is nothing to check. Reports what was found where nothing could
     /// be reported.
     fn watched(&mut self, node: NodeId) -> Result<Option<usize>, Violation> {
-        if self.level == CheckLevel::None {
+        if self.level != CheckLevel::Full {
             return Ok(None);
         }
         if self.pending.is_some() {

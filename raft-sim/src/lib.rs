@@ -31,6 +31,7 @@ pub mod served;
 pub mod plan;
 pub mod scenario;
 mod fate;
+mod spec;
 pub mod check;
 pub mod verdict;
 pub mod world;

@@ -96,6 +96,8 @@ properties! {
         "Once the network heals and a majority is up, elections, requests and convergence finish within a bound (paper §5.6).";
     SteadyProgress, "steady-progress",
         "Under a lasting cut of one link or one direction the cluster commits steadily and seldom changes its leader (thesis §4.2.3, §9.6).";
+    Specification, "specification",
+        "Every step of a node is one that the specification of Raft allows, and so is every message (thesis, Appendix B).";
     RejectedUnchanged, "rejected-unchanged",
         "A message that no correct peer sends is rejected, and leaves its receiver as it was.";
     Invariant, "invariant",

@@ -9,13 +9,14 @@ use serde::Serialize;
 
 use super::panics::{self, Panicked};
 use super::pool::Finished;
+use crate::check::CheckLevel;
 use crate::coverage::Coverage;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
 use crate::verdict::{Statistics, Verdict};
 use crate::violation::{Property, Violation};
-use crate::world::{self, Trace, TraceEvent};
+use crate::world::{self, NoTrace, Trace, TraceEvent};
 
 /// A run that violated something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,16 +59,20 @@ impl Judged {
 }
 
 /// Runs the plan of a seed.
-pub(super) fn seed<R: Raft, M: Machine>(seed: u64, profile: Profile) -> Guarded {
+pub(super) fn seed<R: Raft, M: Machine>(seed: u64, profile: Profile, level: CheckLevel) -> Guarded {
     match panics::catch(|| Plan::generate(seed, profile)) {
-        Ok(plan) => run_guarded::<R, M>(&plan),
+        Ok(plan) => guarded::<R, M>(&plan, level),
         Err(panicked) => panic_verdict(seed, &panicked, None),
     }
 }
 
 /// Runs a plan. A panic in the code under test becomes a violation.
 pub fn run_guarded<R: Raft, M: Machine>(plan: &Plan) -> Guarded {
-    match panics::catch(|| world::run::<R, M>(plan)) {
+    guarded::<R, M>(plan, CheckLevel::Full)
+}
+
+fn guarded<R: Raft, M: Machine>(plan: &Plan, level: CheckLevel) -> Guarded {
+    match panics::catch(|| world::run_with::<R, M, _>(plan, &mut NoTrace, level)) {
         Ok(verdict) => judged_by_world(verdict),
         Err(panicked) => {
             // The same run once more, to learn when it happened.

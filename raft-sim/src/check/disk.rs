@@ -28,6 +28,10 @@ impl<M: Machine> Checks<M> {
     /// # Errors
     /// When the disk now contradicts what was on it, or what is committed is no longer on a quorum's disks.
     pub fn durable(&mut self, at: Instant, node: NodeId, write: &Write) -> Result<(), Violation> {
+        self.specified(at, node, |spec, place| {
+            spec.written(place, write);
+            Ok(())
+        })?;
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.nodes[place].outstanding = None;
         self.take_write(at, place, write)
@@ -37,6 +41,9 @@ impl<M: Machine> Checks<M> {
     /// reported by the next call that can report.
     pub fn crashed(&mut self, at: Instant, node: NodeId, survived: &Write) {
         let Some(place) = self.place_of(node) else { return };
+        if self.level != super::CheckLevel::None && self.departure.is_none() {
+            self.spec.written(place, survived);
+        }
         if let (super::CheckLevel::Full, None) = (self.level, &self.pending) {
             self.note_crash(place, survived);
             let result = self.take_write(at, place, survived);

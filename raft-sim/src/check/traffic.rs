@@ -24,6 +24,7 @@ impl<M: Machine> Checks<M> {
     /// # Errors
     /// When it says what is not durable or not true, or is more than the leader may send.
     pub fn sent(&mut self, at: Instant, facts: &Facts) -> Result<(), Violation> {
+        self.specified(at, facts.from, |spec, place| spec.sent(place, facts))?;
         let Some(place) = self.watched(facts.from)? else { return Ok(()) };
         let Watched { id, hard_state, .. } = &self.nodes[place];
         if facts.term > hard_state.term {
@@ -239,6 +240,10 @@ impl<M: Machine> Checks<M> {
     /// # Errors
     /// None of its own; what was found where nothing could be reported.
     pub fn delivered(&mut self, at: Instant, facts: &Facts) -> Result<(), Violation> {
+        self.specified(at, facts.to, |spec, place| {
+            spec.delivered(place, facts);
+            Ok(())
+        })?;
         let Some(to) = self.watched(facts.to)? else { return Ok(()) };
         let Some(from) = self.place_of(facts.from) else { return Ok(()) };
         let nodes = self.nodes.len();

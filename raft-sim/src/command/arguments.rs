@@ -91,6 +91,9 @@ pub(crate) struct RunArguments {
     /// Append the summary as Markdown (for a CI job's summary page); `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
+    /// Check only that steps and messages are what the specification of Raft allows, and nothing else
+    #[arg(long, hide = true)]
+    pub(crate) only_specification: bool,
     /// Where the plans of failing runs are written, each as soon as its run has failed
     #[arg(long, value_name = "DIR", default_value = "raft-sim-failures")]
     pub(crate) failures: PathBuf,

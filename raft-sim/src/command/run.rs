@@ -12,6 +12,7 @@ use super::{BadUse, Outcome, files, print, say};
 use crate::campaign::{
     Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, Summary, catch,
 };
+use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
@@ -76,6 +77,9 @@ fn campaign(arguments: &RunArguments) -> Result<Campaign, BadUse> {
     campaign.budget = arguments.time;
     campaign.seed_limit = arguments.seed_time;
     campaign.max_failures = arguments.max_failures;
+    if arguments.only_specification {
+        campaign.level = CheckLevel::Specification;
+    }
     if campaign.planned() == 0 {
         return Err(BadUse(format!(
             "shard {} of seeds {seeds} holds no seed: use fewer shards or more seeds",

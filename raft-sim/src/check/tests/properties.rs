@@ -62,6 +62,7 @@ fn violation_of(property: Property) -> Violation {
         Property::Invariant => a_broken_invariant(),
         Property::Liveness => Err(broken::not_live()),
         Property::SteadyProgress => Err(broken::unsteady()),
+        Property::Specification => a_leader_without_votes(),
         Property::RejectedUnchanged => Err(broken::not_rejected()),
         Property::MachineInvariant => a_fragile_machine(),
         Property::RestoreFailed => Err(broken::not_restored()),
@@ -74,6 +75,13 @@ fn violation_of(property: Property) -> Violation {
 
 fn a_second_leader() -> Checked {
     let mut scene = Scene::settled();
+    scene.node(2).view.role = Role::Leader;
+    scene.step(2)
+}
+
+fn a_leader_without_votes() -> Checked {
+    let mut scene = Scene::new(3);
+    scene.checks.level = CheckLevel::Specification;
     scene.node(2).view.role = Role::Leader;
     scene.step(2)
 }

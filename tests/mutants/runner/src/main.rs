@@ -15,6 +15,7 @@ mod options;
 mod shrinking;
 mod shrunk_table;
 mod simulate;
+mod specification_table;
 mod table;
 mod tree;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use crate::bands::Band;
 use crate::mutant::Mutant;
-use crate::options::{Mode, Options};
+use crate::options::{Mode, Net, Options};
 use crate::shrinking::{Commands, Shrunk};
 use crate::simulate::Outcome;
 use crate::table::Row;
@@ -87,7 +88,10 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
     let core = tree.core()?;
     let mut rows = Vec::with_capacity(mutants.len());
     for mutant in mutants {
-        let (outcomes, shrunk) = judge(&tree, &core, &mutant, bands)?;
+        let (outcomes, shrunk) = match options.net {
+            Net::All => judge(&tree, &core, &mutant, bands)?,
+            Net::Specification => (specify(&tree, &mutant, bands)?, None),
+        };
         println!("{}", table::line(&mutant, &outcomes));
         if let Some(shrunk) = &shrunk {
             println!("{}", shrunk_table::line(shrunk));
@@ -95,16 +99,32 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
         rows.push(Row { mutant, outcomes, shrunk });
     }
     println!("{}", table::summary(&rows));
-    println!("{}", shrunk_table::summary(&rows));
+    if options.net == Net::All {
+        println!("{}", shrunk_table::summary(&rows));
+    }
     if options.mode == Mode::Write {
         table::write(&root.join("docs/MUTANTS.md"), &rows, bands)?;
     }
     if matches!(options.mode, Mode::Write | Mode::WriteShrunk) {
         shrunk_table::write(&root.join("docs/SHRINKING.md"), &rows)?;
     }
+    if options.mode == Mode::WriteSpecification {
+        specification_table::write(&root.join("docs/SPECIFICATION.md"), &rows, bands)?;
+    }
+    if options.net == Net::Specification {
+        return Ok(ExitCode::SUCCESS);
+    }
     let missed = rows.iter().any(|row| row.outcomes.contains(&Outcome::Missed));
     let troubled = rows.iter().filter_map(|row| row.shrunk.as_ref()).any(Shrunk::is_troubled);
     Ok(if missed || troubled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Builds one mutant, and runs it on every band with the specification as the only check.
+fn specify(tree: &Tree, mutant: &Mutant, bands: &[Band]) -> Result<Vec<Outcome>, Error> {
+    tree.reset()?;
+    tree.apply(mutant)?;
+    let command = tree.build(mutant)?;
+    simulate::all(&command, mutant, bands, Net::Specification)
 }
 
 /// Builds one mutant, runs it on every band, and makes its first failing seed smaller.
@@ -117,7 +137,7 @@ fn judge(
     tree.reset()?;
     tree.apply(mutant)?;
     let command = tree.build(mutant)?;
-    let outcomes = simulate::all(&command, mutant, bands)?;
+    let outcomes = simulate::all(&command, mutant, bands, Net::All)?;
     let first = bands.iter().zip(&outcomes).find_map(|(band, outcome)| match outcome {
         Outcome::Caught { seeds, .. } => Some(band.seed_at(*seeds)),
         Outcome::Missed => None,

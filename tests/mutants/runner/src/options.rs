@@ -9,6 +9,7 @@ Usage: cargo run --release -p raft-mutants -- [options]
 
   --only B01,B02   run only these mutants; no table is then written
   --bands N        run the first N of the three bands of seeds (default 3); if fewer, docs/MUTANTS.md is not written
+  --specification  see what the specification alone catches, and write docs/SPECIFICATION.md; nothing is made smaller
   --check          write neither docs/MUTANTS.md nor docs/SHRINKING.md
   --help           this text";
 
@@ -19,10 +20,21 @@ pub(crate) enum Mode {
     Write,
     /// They are printed, and what was made smaller is written into its document.
     WriteShrunk,
+    /// The specification alone has been checked: they are printed, and written into its document.
+    WriteSpecification,
     /// They are printed.
     Check,
     /// There are none: only the usage is printed.
     Help,
+}
+
+/// What has to catch the mutants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Net {
+    /// Every check.
+    All,
+    /// The specification alone.
+    Specification,
 }
 
 /// What was asked for.
@@ -31,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     /// How many of the bands are run; at least one.
     pub(crate) bands: usize,
+    /// What is checked.
+    pub(crate) net: Net,
     /// The ids of the mutants to run; all if empty.
     only: Vec<String>,
 }
@@ -38,7 +52,8 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the arguments after the program's name.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Error> {
-        let mut options = Self { mode: Mode::Write, bands: bands::ALL.len(), only: Vec::new() };
+        let (mode, bands) = (Mode::Write, bands::ALL.len());
+        let mut options = Self { mode, bands, net: Net::All, only: Vec::new() };
         while let Some(argument) = arguments.next() {
             let mut value = |name: &str| {
                 arguments
@@ -48,6 +63,7 @@ impl Options {
             match argument.as_str() {
                 "--only" => options.only.extend(value("--only")?.split(',').map(str::to_owned)),
                 "--bands" => options.bands = bands_from(&value("--bands")?)?,
+                "--specification" => options.net = Net::Specification,
                 "--check" => options.mode = Mode::Check,
                 "--help" | "-h" => options.mode = Mode::Help,
                 _ => return Err(Error::Usage(format!("unknown argument `{argument}`"))),
@@ -59,6 +75,13 @@ impl Options {
         } else if options.mode == Mode::Write && options.bands < bands::ALL.len() {
             // Only the first failing seed is made smaller, which is in the first band.
             options.mode = Mode::WriteShrunk;
+        }
+        if options.net == Net::Specification {
+            options.mode = match options.mode {
+                Mode::Write => Mode::WriteSpecification,
+                Mode::WriteShrunk | Mode::WriteSpecification | Mode::Check => Mode::Check,
+                Mode::Help => Mode::Help,
+            };
         }
         Ok(options)
     }
@@ -104,13 +127,17 @@ mod tests {
 
     #[test]
     fn everything_is_run_and_written_by_default() {
-        assert_eq!(parse(&[]), Ok(Options { mode: Mode::Write, bands: 3, only: Vec::new() }));
+        let all = Options { mode: Mode::Write, bands: 3, net: Net::All, only: Vec::new() };
+        assert_eq!(parse(&[]), Ok(all));
     }
 
     #[test]
     fn a_part_is_never_written() {
         assert_eq!(parse(&["--only", "B01"]).map(|options| options.mode), Ok(Mode::Check));
         assert_eq!(parse(&["--bands", "1"]).map(|options| options.mode), Ok(Mode::WriteShrunk));
+        let mode = |arguments| parse(arguments).map(|options| options.mode);
+        assert_eq!(mode(&["--specification"]), Ok(Mode::WriteSpecification));
+        assert_eq!(mode(&["--specification", "--bands", "1"]), Ok(Mode::Check));
         assert_eq!(parse(&["--bands", "1", "--check"]).map(|it| it.mode), Ok(Mode::Check));
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::bands::Band;
 use crate::mutant::Mutant;
+use crate::options::Net;
 
 /// What the simulator said of a mutant in one band.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +26,27 @@ pub(crate) enum Outcome {
 }
 
 /// Runs all bands at the same time, each on one thread so that its seeds are run in order.
-pub(crate) fn all(command: &Path, mutant: &Mutant, bands: &[Band]) -> Result<Vec<Outcome>, Error> {
+pub(crate) fn all(
+    command: &Path,
+    mutant: &Mutant,
+    bands: &[Band],
+    net: Net,
+) -> Result<Vec<Outcome>, Error> {
     thread::scope(|scope| {
-        let runs: Vec<_> =
-            bands.iter().map(|band| scope.spawn(|| one(command, mutant, *band))).collect();
+        let runs: Vec<_> = bands
+            .iter()
+            .map(|band| scope.spawn(move || one(command, mutant, *band, net)))
+            .collect();
         runs.into_iter().map(|run| run.join().expect("a run does not panic")).collect()
     })
 }
 
 /// Runs one band up to its first failure.
-fn one(command: &Path, mutant: &Mutant, band: Band) -> Result<Outcome, Error> {
+fn one(command: &Path, mutant: &Mutant, band: Band, net: Net) -> Result<Outcome, Error> {
     let output = Command::new(command)
         .args(["run", "--jobs", "1", "--max-failures", "1", "--json", "-", "--seeds"])
         .arg(band.to_string())
+        .args((net == Net::Specification).then_some("--only-specification"))
         // Beside the binary, not in the folder of whoever runs this.
         .arg("--failures")
         .arg(command.with_file_name("failures").join(&mutant.name))

@@ -64,7 +64,7 @@ impl Outcome {
         }
     }
 
-    fn property(&self) -> Option<&str> {
+    pub(crate) fn property(&self) -> Option<&str> {
         match self {
             Self::Caught { property, .. } => Some(property),
             Self::Missed => None,
