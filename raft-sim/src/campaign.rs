@@ -5,6 +5,7 @@
 //! whatever else still runs; a panic, an exhausted event budget or an endless run fails its own
 //! seed and no other. Only times and where a time budget fell differ between two runs of a campaign.
 
+mod merge;
 mod panics;
 mod pool;
 mod run;
@@ -25,6 +26,7 @@ use crate::machine::Machine;
 use crate::plan::Profile;
 use crate::raft::Raft;
 
+pub use merge::MergeError;
 pub use run::{Failure, Guarded, replay, run_guarded, run_within};
 pub use seeds::{SeedRequest, Seeds, SeedsError, Shard, ShardError};
 pub use summary::{

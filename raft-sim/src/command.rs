@@ -21,7 +21,9 @@ mod bench;
 mod check;
 mod files;
 mod html;
+mod merge;
 mod replay;
+mod reports;
 mod rerun;
 mod run;
 mod shrink;
@@ -70,6 +72,7 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
         Action::Check(arguments) => check::check::<R, M>(&arguments),
         Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
+        Action::Merge(arguments) => merge::merge(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

@@ -244,7 +244,7 @@ pub enum Standing {
 }
 
 /// One line of a [`Scorecard`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
     /// The situation.
     pub situation: Situation,
@@ -276,6 +276,23 @@ impl Scorecard {
             *seeds += u64::from(count > 0);
         }
         self.total.merge(coverage);
+    }
+
+    /// Takes in what is written of another part of the campaign: in how many of its seeds each situation occurred, and how
+    /// often.
+    pub(crate) fn add_counted(
+        &mut self,
+        seeds: u64,
+        counts: impl Fn(Situation) -> (u64, u64),
+        searches: &Searches,
+    ) {
+        self.seeds += seeds;
+        for situation in Situation::ALL {
+            let (with, total) = counts(*situation);
+            self.seeds_with[*situation as usize] += with;
+            self.total.counts[*situation as usize] += total;
+        }
+        self.total.searches.merge(searches);
     }
 
     /// Takes in another part of the campaign. The order of parts does not matter.

@@ -238,6 +238,31 @@ fn a_fresh_base_is_printed() {
     assert_eq!(again.status.code(), Some(0), "what is printed can be given");
 }
 
+/// What machines that share a campaign have written becomes one report, from files or from one stream; with a shard
+/// missing there is none.
+#[test]
+fn shards_are_merged() {
+    let room = Room::new("merge");
+    for shard in 1..=3 {
+        let output =
+            room.run(&format!("run --seeds 12 --shard {shard}/3 --json part-{shard}.json"));
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    let merged = room.run("merge part-3.json part-1.json part-2.json --json whole.json");
+    let said = text(&merged.stdout);
+    assert_eq!(merged.status.code(), Some(0), "{}", text(&merged.stderr));
+    assert!(said.starts_with("Campaign of seeds 0..12 (profile default"), "{said}");
+    assert!(said.contains("\nclean: nothing was violated in 12 seeds"), "{said}");
+    let part = |shard| fs::read_to_string(room.path.join(format!("part-{shard}.json")));
+    let stream: String = (1..=3).map(|shard| part(shard).expect("it was written")).collect();
+    room.put("all.json", &stream);
+    assert_eq!(text(&room.run("merge all.json").stdout), said);
+    room.refused("merge part-1.json part-3.json", &["missing: 2/3"]);
+    room.refused("merge part-1.json part-1.json", &["1/3 is there twice"]);
+    room.put("torn.json", &stream[..stream.len() / 2]);
+    room.refused("merge torn.json", &["`torn.json`", "run --json"]);
+}
+
 /// Names and files can hold anything; what is said of them is one line that does not steer a terminal.
 #[test]
 fn control_characters_are_printed_escaped() {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use raft_core::Instant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::panics::{self, Panicked};
 use super::pool::Finished;
@@ -19,12 +19,12 @@ use crate::violation::{Property, Violation};
 use crate::world::{self, NoTrace, Trace, TraceEvent};
 
 /// A run that violated something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
     /// The digest of the run; zero when it panicked or was given up.
-    #[serde(serialize_with = "super::summary::hexadecimal")]
+    #[serde(with = "super::summary::hexadecimal")]
     pub digest: u64,
     /// What was violated.
     pub violation: Violation,

@@ -10,13 +10,29 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Consecutive seeds, `first..end`. Never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Bounds")]
 pub struct Seeds {
     first: u64,
     end: u64,
+}
+
+/// What may be read as [`Seeds`].
+#[derive(Deserialize)]
+struct Bounds {
+    first: u64,
+    end: u64,
+}
+
+impl TryFrom<Bounds> for Seeds {
+    type Error = SeedsError;
+
+    fn try_from(Bounds { first, end }: Bounds) -> Result<Self, SeedsError> {
+        Self::new(first..end)
+    }
 }
 
 /// A band that is written down, or one that is to be drawn.
@@ -29,11 +45,32 @@ pub enum SeedRequest {
 }
 
 /// One part of a band that several machines share: every `of`th seed, from the `number`th on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Part")]
 pub struct Shard {
     /// Invariant: below `of`.
     number: u64,
     of: u64,
+}
+
+/// What may be read as a [`Shard`].
+#[derive(Deserialize)]
+struct Part {
+    number: u64,
+    of: u64,
+}
+
+impl TryFrom<Part> for Shard {
+    type Error = ShardError;
+
+    fn try_from(Part { number, of }: Part) -> Result<Self, ShardError> {
+        let shard = Self { number, of };
+        if number < of {
+            Ok(shard)
+        } else {
+            Err(ShardError { text: format!("{number} of {of}, from 0,") })
+        }
+    }
 }
 
 /// Why a text names no seeds.
@@ -151,6 +188,16 @@ impl FromStr for SeedRequest {
 impl Shard {
     /// The whole band.
     pub const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// Every shard of a band that is shared by so many.
+    pub fn all(of: u64) -> impl Iterator<Item = Self> {
+        (0..of).map(move |number| Self { number, of })
+    }
+
+    /// How many shards there are.
+    pub const fn of(self) -> u64 {
+        self.of
+    }
 
     /// The seed of this shard's `task`th run, if the band holds it.
     pub fn seed(self, seeds: Seeds, task: u64) -> Option<u64> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::run::{Failure, Judged};
 use super::{Campaign, Seeds, Shard};
@@ -24,7 +24,7 @@ pub const TELLING_RUNS: u64 = 1_000;
 pub const COMMON: u64 = 20;
 
 /// Why a campaign ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Completion {
     /// Every seed was run.
@@ -36,7 +36,7 @@ pub enum Completion {
 }
 
 /// What a campaign showed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// The version of the plan generator: seeds mean something only together with it.
     pub generator: u32,
@@ -55,7 +55,7 @@ pub struct Summary {
     /// How long it took on the wall clock, in milliseconds.
     pub wall_ms: u64,
     /// All runs' digests in one: two campaigns saw the same if it is the same.
-    #[serde(serialize_with = "hexadecimal")]
+    #[serde(with = "hexadecimal")]
     pub digest: u64,
     /// What happened, in all runs together.
     pub statistics: Statistics,
@@ -74,7 +74,7 @@ pub struct Summary {
 }
 
 /// The medians over all runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medians {
     /// Leaders elected.
     pub leader_changes: u64,
@@ -85,7 +85,7 @@ pub struct Medians {
 }
 
 /// The run that took longest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slowest {
     /// Its seed.
     pub seed: u64,
@@ -94,7 +94,7 @@ pub struct Slowest {
 }
 
 /// Failures with one property and cause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// The property.
     pub property: Property,
@@ -210,7 +210,7 @@ impl Tally {
     }
 }
 
-fn groups(failures: &[Failure]) -> Vec<Group> {
+pub(super) fn groups(failures: &[Failure]) -> Vec<Group> {
     let mut seeds: BTreeMap<(Property, &str), Vec<u64>> = BTreeMap::new();
     for failure in failures {
         seeds.entry((failure.violation.property, &failure.cause)).or_default().push(failure.seed);
@@ -230,16 +230,29 @@ fn milliseconds(span: Duration) -> u64 {
 }
 
 /// A digest as it is printed. As a number it would lose digits in many readers of JSON.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-pub(super) fn hexadecimal<S: serde::Serializer>(
-    digest: &u64,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{digest:016x}"))
+pub(super) mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    pub(in crate::campaign) fn serialize<S: Serializer>(
+        digest: &u64,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{digest:016x}"))
+    }
+
+    pub(in crate::campaign) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u64::from_str_radix(&text, 16)
+            .map_err(|_| D::Error::custom(format!("`{text}` is no digest: 16 hexadecimal digits")))
+    }
 }
 
 /// The lower median; zero of nothing.
-fn median(mut values: Vec<u64>) -> u64 {
+pub(super) fn median(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0)
 }

@@ -48,6 +48,8 @@ pub(crate) enum Action {
     Check(CheckArguments),
     /// Makes a failing seed or plan smaller, and prints what is left of it
     Shrink(ShrinkArguments),
+    /// Makes one report of the shards of a campaign
+    Merge(MergeArguments),
     /// Measures how many events a second are simulated, checked and unchecked
     Bench(BenchArguments),
 }
@@ -97,6 +99,29 @@ pub(crate) struct RunArguments {
     /// Where the plans of failing runs are written, each as soon as its run has failed
     #[arg(long, value_name = "DIR", default_value = "raft-sim-failures")]
     pub(crate) failures: PathBuf,
+}
+
+/// What `merge` takes.
+#[derive(Debug, Args)]
+pub(crate) struct MergeArguments {
+    /// What `run --shard I/N --json FILE` wrote, all N of them; a file may hold several; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Do not fail for situations that occurred too rarely or never
+    #[arg(long)]
+    pub(crate) allow_vacuous: bool,
+    /// Write the summary as JSON; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Write the failures as a JUnit report; `-` is standard output"
+    )]
+    pub(crate) junit: Option<PathBuf>,
+    /// Append the summary as Markdown (for a CI job's summary page); `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
 }
 
 /// What `replay` takes.

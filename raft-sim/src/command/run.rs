@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArguments;
-use super::{BadUse, Outcome, files, print, say};
-use crate::campaign::{
-    Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, Summary, catch,
-};
+use super::{BadUse, Outcome, files, say};
+use crate::campaign::{Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, catch};
 use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
-use crate::report::{self, Context, Judgement, Vacuity};
+use crate::report::{Context, Judgement, Vacuity};
 
 /// How many seeds are run when nobody says.
 const DEFAULT_SEEDS: u64 = 2_000;
@@ -42,7 +39,7 @@ where
     let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
     let context = Context { invocation: files::invocation(), plans: plans.kept, vacuity };
     // What was found is told whatever becomes of the files.
-    let reported = write_reports(arguments, &summary, &context);
+    let reported = arguments.reports().write(&summary, &context);
     let good = context.judge(&summary) == Judgement::Clean;
     match plans.trouble.map_or(reported, Err) {
         Err(error) if good => Err(error),
@@ -95,11 +92,7 @@ pub(super) fn profile(name: &str) -> Result<Profile, BadUse> {
 }
 
 fn check_outputs(arguments: &RunArguments) -> Result<(), BadUse> {
-    files::check_outputs(&[
-        ("--json", arguments.json.as_deref()),
-        ("--junit", arguments.junit.as_deref()),
-        ("--summary", arguments.summary.as_deref()),
-    ])?;
+    arguments.reports().check()?;
     files::check_directory("--failures", &arguments.failures)
 }
 
@@ -165,31 +158,6 @@ fn write_plan(folder: &Path, path: &Path, plan: &Plan) -> Result<(), BadUse> {
         BadUse(format!("the directory `{}` cannot be made: {error}", folder.display()))
     })?;
     files::write(path, &plan.to_json())
-}
-
-fn write_reports(
-    arguments: &RunArguments,
-    summary: &Summary,
-    context: &Context,
-) -> Result<(), BadUse> {
-    let text = report::text(summary, context);
-    let reports = [&arguments.json, &arguments.junit, &arguments.summary];
-    if reports.into_iter().flatten().any(|path| files::is_standard_output(path)) {
-        // Standard output is for the machine that reads it. Nobody is left to be told if this fails.
-        drop(io::stderr().write_all(text.as_bytes()));
-    } else {
-        print(&text)?;
-    }
-    if let Some(path) = &arguments.junit {
-        files::write(path, &report::junit(summary, context))?;
-    }
-    if let Some(path) = &arguments.summary {
-        files::append(path, &report::markdown(summary, context))?;
-    }
-    if let Some(path) = &arguments.json {
-        files::write(path, &report::json(summary, context))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
