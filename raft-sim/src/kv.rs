@@ -374,7 +374,10 @@ fn drawn_value(draw: &mut Draw) -> Bytes {
 /// Bytes that no other draw gives: eight random ones, repeated.
 fn unique(draw: &mut Draw, length: u64) -> Bytes {
     let pattern = draw.bits().to_le_bytes();
-    pattern.into_iter().cycle().take(usize::try_from(length).expect("at most 2 KiB")).collect()
+    let length = usize::try_from(length).expect("at most 2 KiB");
+    let mut bytes = pattern.repeat(length.div_ceil(pattern.len()));
+    bytes.truncate(length);
+    bytes.into()
 }
 
 /// Short text as it is, anything else as its first bytes and its length.
