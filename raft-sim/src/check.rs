@@ -201,7 +201,7 @@ impl<M: Machine> Checks<M> {
         raft.invariants().map_err(|wrong| broken_invariant(at, node, &wrong))
     }
 
-    /// A node was stepped; its effects are not carried out yet.
+    /// A node was stepped, and has this view now; its effects are not carried out yet.
     ///
     /// # Errors
     /// When its state, or the change of its state, must not be.
@@ -210,14 +210,14 @@ impl<M: Machine> Checks<M> {
         at: Instant,
         node: NodeId,
         raft: &R,
+        view: &View,
     ) -> Result<(), Violation> {
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.check_inflight(at, place)?;
-        let view = raft.view();
         let watched = &mut self.nodes[place];
         watched.contact.step(at, &watched.settings);
-        let before = std::mem::replace(&mut watched.view, view);
-        if view != before {
+        if watched.view != *view {
+            let before = std::mem::replace(&mut watched.view, *view);
             self.take_view(at, place, &before, raft)?;
         }
         if view.role == Role::Leader {

@@ -226,7 +226,8 @@ impl Scene {
         let fake = &mut self.nodes[place(node)];
         let term = fake.entries.last().map_or(Term::ZERO, |entry| entry.term);
         fake.view.last = LogPosition::new(term, LogIndex(fake.entries.len() as u64));
-        self.checks.stepped(Instant(self.now), NodeId(node), &self.nodes[place(node)])
+        let fake = &self.nodes[place(node)];
+        self.checks.stepped(Instant(self.now), NodeId(node), fake, &fake.view)
     }
 
     /// Makes the node's whole state durable, as one write from submission to receipt.
