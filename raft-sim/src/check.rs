@@ -118,7 +118,10 @@ impl<M: Machine> Checks<M> {
         Self {
             coverage,
             level,
-            nodes: nodes.iter().map(|settings| Watched::new(*settings, nodes.len())).collect(),
+            nodes: nodes
+                .iter()
+                .map(|settings| Watched::new(*settings, membership, nodes.len()))
+                .collect(),
             windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
             echoes: Echoes::new(nodes.len()),
             ghost: Ghost::new(initial.clone()),
@@ -182,7 +185,7 @@ impl<M: Machine> Checks<M> {
         watched.power = Power::On;
         watched.log.follow(&watched.disk);
         let disk = watched.disk.last();
-        let fresh = Watched::new(watched.settings, nodes);
+        let fresh = Watched::new(watched.settings, &self.initial, nodes);
         let before = View { last: disk, ..fresh.view };
         (watched.view, watched.machine, watched.contact) = (view, view.applied, fresh.contact);
         (watched.inflight, watched.largest_batch) = (fresh.inflight, 0);

@@ -184,7 +184,7 @@ impl Scene {
         let membership = Membership::of_voters(ids.iter().copied()).expect("there are voters");
         let each: Vec<Settings> = ids.iter().map(|id| Settings { id: *id, ..*settings }).collect();
         let checks = Checks::new(&each, &membership, CheckLevel::Full);
-        let fresh = super::node::Watched::new(*settings, 1).view;
+        let fresh = super::node::Watched::new(*settings, &membership, 1).view;
         let fake = || Fake {
             gate: Gate::Rejects,
             view: fresh,

@@ -164,8 +164,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn other_node(&self, number: u32, salt: u64, than: Option<usize>) -> usize {
         let nodes = self.hosts.len();
         let mut draw = self.choice(number, Choice::Node).fork(salt);
-        let others: Vec<usize> = (0..nodes).filter(|node| Some(*node) != than).collect();
-        if others.is_empty() { 0 } else { *draw.pick(&others) }
+        let mut others = (0..nodes).filter(|node| Some(*node) != than);
+        let nth = draw.below(others.clone().count() as u64);
+        usize::try_from(nth).ok().and_then(|nth| others.nth(nth)).unwrap_or(0)
     }
 
     /// The client acts again after a while.
