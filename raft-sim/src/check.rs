@@ -126,7 +126,10 @@ impl<M: Machine> Checks<M> {
         Self {
             coverage,
             level,
-            nodes: nodes.iter().map(|settings| Watched::new(*settings, nodes.len())).collect(),
+            nodes: nodes
+                .iter()
+                .map(|settings| Watched::new(*settings, membership, nodes.len()))
+                .collect(),
             windows: nodes.iter().flat_map(|_| nodes.iter().map(|_| Window::default())).collect(),
             echoes: Echoes::new(nodes.len()),
             ghost: Ghost::new(initial.clone()),
@@ -197,7 +200,7 @@ impl<M: Machine> Checks<M> {
         watched.power = Power::On;
         watched.log.follow(&watched.disk);
         let disk = watched.disk.last();
-        let fresh = Watched::new(watched.settings, nodes);
+        let fresh = Watched::new(watched.settings, &self.initial, nodes);
         let before = View { last: disk, ..fresh.view };
         (watched.view, watched.machine, watched.contact) = (view, view.applied, fresh.contact);
         (watched.inflight, watched.largest_batch) = (fresh.inflight, 0);
@@ -216,7 +219,7 @@ impl<M: Machine> Checks<M> {
         raft.invariants().map_err(|wrong| broken_invariant(at, node, &wrong))
     }
 
-    /// A node was stepped; its effects are not carried out yet.
+    /// A node was stepped, and has this view now; its effects are not carried out yet.
     ///
     /// # Errors
     /// When its state, or the change of its state, must not be.
@@ -225,15 +228,15 @@ impl<M: Machine> Checks<M> {
         at: Instant,
         node: NodeId,
         raft: &R,
+        view: &View,
     ) -> Result<(), Violation> {
         self.specified(at, node, |spec, place| spec.stepped(place, &raft.view(), raft))?;
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.check_inflight(at, place)?;
-        let view = raft.view();
         let watched = &mut self.nodes[place];
         watched.contact.step(at, &watched.settings);
-        let before = std::mem::replace(&mut watched.view, view);
-        if view != before {
+        if watched.view != *view {
+            let before = std::mem::replace(&mut watched.view, *view);
             self.take_view(at, place, &before, raft)?;
         }
         if view.role == Role::Leader {

@@ -25,14 +25,17 @@ impl Raft for Node {
         Self::new(config, start, now).map_err(|error| error.to_string())
     }
 
+    #[inline]
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Effects) {
         Self::step(self, now, given(input), effects);
     }
 
+    #[inline]
     fn feed(&mut self, now: Instant, input: Input<Self>, effects: &mut Effects) {
         Self::feed(self, now, given(input), effects);
     }
 
+    #[inline]
     fn pop(effects: &mut Effects) -> Option<Output<Self>> {
         Some(match effects.pop()? {
             Effect::Persist(persist) => Output::Persist(persist),
@@ -48,10 +51,12 @@ impl Raft for Node {
         })
     }
 
+    #[inline]
     fn deadline(&self) -> Instant {
         Self::deadline(self)
     }
 
+    #[inline]
     fn view(&self) -> View {
         View {
             term: self.term(),
@@ -67,10 +72,12 @@ impl Raft for Node {
         }
     }
 
+    #[inline]
     fn entry(&self, index: LogIndex) -> Option<&Entry> {
         Self::entry(self, index)
     }
 
+    #[inline]
     fn term(&self, index: LogIndex) -> Option<Term> {
         self.term_at(index)
     }
@@ -91,6 +98,7 @@ impl Raft for Node {
         Self::is_membership_committed(self)
     }
 
+    #[inline]
     fn inflight(&self) -> (u64, u64) {
         self.max_inflight()
     }
@@ -111,6 +119,7 @@ impl Raft for Node {
         self.equals_but_for_rejections(other)
     }
 
+    #[inline]
     fn invariants(&self) -> Result<(), String> {
         Self::invariants(self).map_err(ToOwned::to_owned)
     }
@@ -160,6 +169,7 @@ impl Raft for Node {
         })
     }
 
+    #[inline]
     fn facts(envelope: &Envelope) -> Facts {
         let (kind, claim) = says(&envelope.message);
         Facts {
@@ -193,6 +203,7 @@ pub enum Chore {
 }
 
 /// An answer that is none to the question counts as a failure.
+#[inline]
 fn given(input: Input<Node>) -> raft_core::Input {
     match input {
         Input::Tick => raft_core::Input::Tick,

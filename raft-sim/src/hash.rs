@@ -29,16 +29,14 @@ pub(crate) fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
         state = fold(word(&block[..8]) ^ FIRST ^ state, word(&block[8..]) ^ SECOND);
     }
     let rest = blocks.remainder();
-    let (low, high) = rest.split_at(rest.len().min(8));
-    mix(fold(word(low) ^ FIRST ^ state, word(high) ^ SECOND) ^ state)
+    let mut block = [0; 16];
+    block[..rest.len()].copy_from_slice(rest);
+    mix(fold(word(&block[..8]) ^ FIRST ^ state, word(&block[8..]) ^ SECOND) ^ state)
 }
 
-/// Up to eight bytes as a number.
+/// Eight bytes as a number.
 fn word(bytes: &[u8]) -> u64 {
-    match bytes.try_into() {
-        Ok(eight) => u64::from_le_bytes(eight),
-        Err(_) => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
-    }
+    u64::from_le_bytes(bytes.try_into().expect("half a block is eight bytes"))
 }
 
 /// Mixes a number into a hash.

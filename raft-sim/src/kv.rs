@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use raft_core::LogPosition;
 
 use crate::draw::Draw;
@@ -169,27 +169,19 @@ impl Command {
     /// Writes the command: its kind, its key, and what the kind needs. An expected value longer than 65,535
     /// bytes is cut there, and so will hardly be met.
     pub fn encode(&self) -> Bytes {
-        let mut bytes = BytesMut::new();
-        match self {
-            Self::Get { key } => bytes.put_slice(&[1, *key]),
-            Self::Put { key, value } => {
-                bytes.put_slice(&[2, *key]);
-                bytes.put_slice(value);
-            }
-            Self::Append { key, value } => {
-                bytes.put_slice(&[3, *key]);
-                bytes.put_slice(value);
-            }
+        let bytes = match self {
+            Self::Get { key } => vec![1, *key],
+            Self::Put { key, value } => [&[2, *key], &value[..]].concat(),
+            Self::Append { key, value } => [&[3, *key], &value[..]].concat(),
             Self::CompareAndSet { key, expected, value } => {
-                bytes.put_slice(&[4, *key]);
                 let length = u16::try_from(expected.len()).unwrap_or(u16::MAX);
-                bytes.put_u16_le(length);
-                bytes.put_slice(&expected[..usize::from(length)]);
-                bytes.put_slice(value);
+                let [low, high] = length.to_le_bytes();
+                let expected = &expected[..usize::from(length)];
+                [&[4, *key, low, high], expected, value].concat()
             }
-            Self::Delete { key } => bytes.put_slice(&[5, *key]),
-        }
-        bytes.freeze()
+            Self::Delete { key } => vec![5, *key],
+        };
+        bytes.into()
     }
 }
 
@@ -236,10 +228,8 @@ impl Kv {
         if length > MAX_VALUE_BYTES {
             return Bytes::from_static(b"too long");
         }
-        let mut value = BytesMut::with_capacity(length);
-        value.put_slice(old);
-        value.put_slice(addition);
-        self.set(key, value.freeze());
+        let value = [&old[..], addition].concat();
+        self.set(key, value.into());
         Bytes::copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes())
     }
 }
@@ -264,12 +254,13 @@ impl Machine for Kv {
     }
 
     fn snapshot(&self) -> Bytes {
-        let mut bytes = BytesMut::new();
+        let length = self.values.iter().map(|value| 4 + value.len()).sum();
+        let mut bytes = Vec::with_capacity(length);
         for value in &self.values {
             bytes.put_u32_le(u32::try_from(value.len()).expect("no command is as long as 4 GiB"));
             bytes.put_slice(value);
         }
-        bytes.freeze()
+        bytes.into()
     }
 
     fn restore(snapshot: &Bytes) -> Result<Self, String> {
@@ -374,7 +365,10 @@ fn drawn_value(draw: &mut Draw) -> Bytes {
 /// Bytes that no other draw gives: eight random ones, repeated.
 fn unique(draw: &mut Draw, length: u64) -> Bytes {
     let pattern = draw.bits().to_le_bytes();
-    pattern.into_iter().cycle().take(usize::try_from(length).expect("at most 2 KiB")).collect()
+    let length = usize::try_from(length).expect("at most 2 KiB");
+    let mut bytes = pattern.repeat(length.div_ceil(pattern.len()));
+    bytes.truncate(length);
+    bytes.into()
 }
 
 /// Short text as it is, anything else as its first bytes and its length.

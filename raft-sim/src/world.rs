@@ -22,6 +22,7 @@ mod network;
 mod operator;
 mod phases;
 mod queue;
+mod runs;
 mod sessions;
 mod shown;
 #[cfg(test)]

@@ -228,7 +228,7 @@ impl<M: Machine> Checks<M> {
         let watched = &self.nodes[place];
         let expected = watched.membership(&self.initial);
         if **expected == *in_force {
-            if in_force.contains(watched.id) && !self.initial.contains(watched.id) {
+            if !watched.is_founder && in_force.contains(watched.id) {
                 self.coverage.note(Situation::NodeJoined);
             }
             return Ok(());

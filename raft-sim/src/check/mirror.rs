@@ -23,6 +23,8 @@ pub(crate) struct Link {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mirror {
     links: Vec<Link>,
+    /// Where its terms begin, in log order. Terms never fall.
+    terms: Vec<(Term, LogIndex)>,
     /// The memberships in it, in log order.
     memberships: Vec<Dated>,
 }
@@ -65,7 +67,8 @@ impl Mirror {
 
     /// The last entry of a term before `term`.
     pub(crate) fn last_before(&self, term: Term) -> LogIndex {
-        LogIndex(self.links.partition_point(|link| link.term < term) as u64)
+        let later = self.terms.iter().rev().take_while(|(begun, _)| *begun >= term);
+        later.last().map_or(self.last_index(), |(_, first)| first.previous())
     }
 
     pub(crate) fn append(&mut self, entry: &Entry) -> Link {
@@ -76,6 +79,9 @@ impl Mirror {
             bytes: previous.bytes + entry.size(),
         };
         self.links.push(link);
+        if link.term != previous.term || self.links.len() == 1 {
+            self.terms.push((link.term, self.last_index()));
+        }
         if let Payload::Membership(membership) = &entry.payload {
             self.memberships.push((self.last_index(), membership.clone()));
         }
@@ -85,9 +91,8 @@ impl Mirror {
     /// Removes everything after `keep`.
     pub(crate) fn truncate(&mut self, keep: LogIndex) {
         self.links.truncate(place(keep.next()).unwrap_or(usize::MAX));
-        while self.memberships.last().is_some_and(|(index, _)| *index > keep) {
-            self.memberships.pop();
-        }
+        self.terms.truncate(up_to(&self.terms, |(_, first)| *first, keep));
+        self.memberships.truncate(up_to(&self.memberships, |(index, _)| *index, keep));
     }
 
     /// Becomes equal to `other`, at the cost of what differs.
@@ -104,8 +109,10 @@ impl Mirror {
     pub(crate) fn extend_from(&mut self, other: &Self, after: LogIndex, through: LogIndex) {
         let place_after = |index: LogIndex| place(index.next()).unwrap_or(usize::MAX);
         self.links.extend_from_slice(&other.links[place_after(after)..place_after(through)]);
-        let range = |index: LogIndex| other.memberships.partition_point(|(at, _)| *at <= index);
-        self.memberships.extend_from_slice(&other.memberships[range(after)..range(through)]);
+        let terms = |index| up_to(&other.terms, |(_, first)| *first, index);
+        self.terms.extend_from_slice(&other.terms[terms(after)..terms(through)]);
+        let members = |index| up_to(&other.memberships, |(at, _)| *at, index);
+        self.memberships.extend_from_slice(&other.memberships[members(after)..members(through)]);
     }
 
     /// Begins like `other`, up to `index`: keeps the rest only if it goes on from there.
@@ -125,7 +132,7 @@ impl Mirror {
         after: LogIndex,
         through: LogIndex,
     ) -> impl Iterator<Item = (Option<&Dated>, &Dated)> {
-        let place = |index: LogIndex| self.memberships.partition_point(|(at, _)| *at <= index);
+        let place = |index| up_to(&self.memberships, |(at, _)| *at, index);
         (place(after)..place(through)).map(|this| {
             (this.checked_sub(1).map(|before| &self.memberships[before]), &self.memberships[this])
         })
@@ -133,7 +140,7 @@ impl Mirror {
 
     /// The membership as of an index.
     pub(crate) fn membership_at(&self, index: LogIndex) -> Option<&Arc<Membership>> {
-        let after = self.memberships.partition_point(|(at, _)| *at <= index);
+        let after = up_to(&self.memberships, |(at, _)| *at, index);
         after.checked_sub(1).map(|place| &self.memberships[place].1)
     }
 
@@ -147,6 +154,11 @@ impl Mirror {
         let (_, before) = self.memberships.split_last()?;
         before.last().map(|(_, membership)| membership)
     }
+}
+
+/// How many of the items, in log order, lie at or before an index. Nearly always it is asked for the end of the log.
+fn up_to<T>(items: &[T], at: impl Fn(&T) -> LogIndex, index: LogIndex) -> usize {
+    items.len() - items.iter().rev().take_while(|item| at(item) > index).count()
 }
 
 /// The same, but not beyond `limit`.

@@ -45,6 +45,8 @@ impl Size {
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) id: NodeId,
+    /// Whether it is one of those that the cluster starts with.
+    pub(crate) is_founder: bool,
     /// What it was configured to do.
     pub(crate) settings: Settings,
     pub(crate) power: Power,
@@ -83,9 +85,10 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn new(settings: Settings, nodes: usize) -> Self {
+    pub(crate) fn new(settings: Settings, initial: &Membership, nodes: usize) -> Self {
         Self {
             id: settings.id,
+            is_founder: initial.contains(settings.id),
             settings,
             power: Power::Off,
             view: View {
@@ -123,9 +126,7 @@ impl Watched {
     pub(crate) fn membership<'a>(&'a self, initial: &'a Arc<Membership>) -> &'a Arc<Membership> {
         match self.log.membership() {
             Some((_, membership)) => membership,
-            None if initial.contains(self.id) || self.view.snapshot.index > LogIndex::ZERO => {
-                initial
-            }
+            None if self.is_founder || self.view.snapshot.index > LogIndex::ZERO => initial,
             None => &self.nobody,
         }
     }

@@ -184,7 +184,7 @@ impl Scene {
         let membership = Membership::of_voters(ids.iter().copied()).expect("there are voters");
         let each: Vec<Settings> = ids.iter().map(|id| Settings { id: *id, ..*settings }).collect();
         let checks = Checks::new(&each, &membership, CheckLevel::Full);
-        let fresh = super::node::Watched::new(*settings, 1).view;
+        let fresh = super::node::Watched::new(*settings, &membership, 1).view;
         let fake = || Fake {
             gate: Gate::Rejects,
             view: fresh,
@@ -226,7 +226,8 @@ impl Scene {
         let fake = &mut self.nodes[place(node)];
         let term = fake.entries.last().map_or(Term::ZERO, |entry| entry.term);
         fake.view.last = LogPosition::new(term, LogIndex(fake.entries.len() as u64));
-        self.checks.stepped(Instant(self.now), NodeId(node), &self.nodes[place(node)])
+        let fake = &self.nodes[place(node)];
+        self.checks.stepped(Instant(self.now), NodeId(node), fake, &fake.view)
     }
 
     /// Makes the node's whole state durable, as one write from submission to receipt.

@@ -208,7 +208,7 @@ pub(crate) struct BenchArguments {
     /// Run once with about so many events and all checks, for a profiler, instead of measuring
     #[arg(long, value_name = "COUNT")]
     pub(crate) events: Option<NonZeroU64>,
-    /// How often to measure each of the two
+    /// How often to measure each
     #[arg(long, value_name = "COUNT", default_value = "7", conflicts_with = "events")]
     pub(crate) rounds: NonZeroUsize,
     /// Write the result as JSON; `-` is standard output

@@ -164,8 +164,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn other_node(&self, number: u32, salt: u64, than: Option<usize>) -> usize {
         let nodes = self.hosts.len();
         let mut draw = self.choice(number, Choice::Node).fork(salt);
-        let others: Vec<usize> = (0..nodes).filter(|node| Some(*node) != than).collect();
-        if others.is_empty() { 0 } else { *draw.pick(&others) }
+        let mut others = (0..nodes).filter(|node| Some(*node) != than);
+        let nth = draw.below(others.clone().count() as u64);
+        usize::try_from(nth).ok().and_then(|nth| others.nth(nth)).unwrap_or(0)
     }
 
     /// The client acts again after a while.
@@ -255,18 +256,19 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     fn begin_waiting(&mut self, number: u32, wanted: Wanted, until: u64) -> Checked {
         let client = &mut self.clients[number as usize];
         let (node, attempt) = (client.node, client.attempts);
-        let (op, command) = (operation(number, attempt), wanted.bytes.clone());
+        let op = operation(number, attempt);
         client.asks = Some(wanted.clone());
         client.waiting = Some(Waiting { op, until });
         self.watch(number);
         let id = self.id(node);
         self.digest.add(self.now ^ op.0 << 32);
-        self.checks.invoked(Instant(self.now), op, number, id, &command);
+        self.checks.invoked(Instant(self.now), op, number, id, &wanted.bytes);
         let asks = match wanted.purpose {
             Purpose::Read { .. } => Asks::Read,
             _ => Asks::Command,
         };
-        self.tell(TraceEvent::Invoked { op, client: number, node: id, asks, command: &command });
+        let command = &wanted.bytes;
+        self.tell(TraceEvent::Invoked { op, client: number, node: id, asks, command });
         self.hosts[node].unanswered += 1;
         let asker = u16::try_from(number).expect("a plan has at most 256 clients");
         let event = Event::Ask { node: short(node), client: asker, attempt };

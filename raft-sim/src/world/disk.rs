@@ -9,6 +9,7 @@ use raft_core::{
     Membership, PartialSnapshot, Restored, SnapshotMeta, Start, Write,
 };
 
+use super::runs::Runs;
 use crate::draw::Draw;
 
 /// What a disk holds.
@@ -17,7 +18,7 @@ pub(super) struct Image {
     hard_state: Option<HardState>,
     /// What lies before the first entry.
     base: LogPosition,
-    entries: Vec<Entry>,
+    entries: Runs,
     commit: LogIndex,
     /// The snapshots, the one that counts last.
     snapshots: Vec<Stored>,
@@ -71,7 +72,7 @@ impl Image {
                     "appends from {first} to a disk whose log ends before {expected}"
                 ));
             }
-            self.entries.extend_from_slice(entries);
+            self.entries.push(entries);
         }
         if let Some(commit) = commit {
             self.commit = *commit;
@@ -104,11 +105,11 @@ impl Image {
     fn compact(&mut self, base: LogPosition) -> Result<(), String> {
         let gone = base.index.entries_since(self.base.index);
         let gone = usize::try_from(gone).unwrap_or(usize::MAX);
-        let held = gone.checked_sub(1).and_then(|last| self.entries.get(last));
+        let held = gone.checked_sub(1).and_then(|last| self.entries.after(last).next());
         if held.is_some_and(|entry| entry.term != base.term) || gone > self.entries.len() {
             return Err(format!("compacts its log to {base}, which is not in it"));
         }
-        self.entries.drain(..gone);
+        self.entries.remove_first(gone);
         self.base = self.base.max(base);
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Image {
 
     fn restored(&self, snapshot: SnapshotMeta, applied: LogIndex) -> Restored {
         let mut log = LogSummary::after(self.base);
-        for entry in &self.entries {
+        for entry in self.entries.after(0) {
             log.push(entry).expect("the disk holds what was written");
         }
         Restored {
@@ -169,7 +170,7 @@ impl Image {
             bytes += entry.size();
             *nth == 0 || bytes <= max_bytes
         };
-        let entries = self.entries.get(place..)?.iter().take(count).enumerate().take_while(fits);
+        let entries = self.entries.after(place).take(count).enumerate().take_while(fits);
         let entries: Entries = entries.map(|(_, entry)| entry.clone()).collect();
         (!entries.is_empty()).then_some(entries)
     }

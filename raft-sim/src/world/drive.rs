@@ -32,6 +32,15 @@ pub(super) enum Cause {
     Request,
 }
 
+/// When what a step sends leaves its node.
+enum Departure {
+    /// Not drawn yet; the number of the step.
+    Undrawn {
+        number: u32,
+    },
+    At(u64),
+}
+
 impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
     /// Gives a running node an input and carries out what it asks for.
     pub(super) fn step(&mut self, node: usize, input: Input<R>, cause: Cause) -> Checked {
@@ -39,10 +48,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let host = &mut self.hosts[node];
         let raft = host.raft.as_ref().expect("it was given something");
         self.statistics.steps += 1;
-        let before = host.view;
         let after = raft.view();
-        host.view = after;
-        let checked = self.checks.stepped(Instant(self.now), host.id, raft);
+        let before = std::mem::replace(&mut host.view, after);
+        let checked = self.checks.stepped(Instant(self.now), host.id, raft, &after);
         if before != after {
             self.changed(node, before, after);
         }
@@ -56,9 +64,9 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         if self.faults.threatens(node) {
             self.carry_out_under_threat(node, cause, before)?;
         } else {
-            let leaves = self.leaves(node);
+            let mut departure = self.departure(node);
             while let Some(output) = R::pop(&mut self.effects) {
-                self.carry_out(node, output, leaves)?;
+                self.carry_out(node, output, &mut departure)?;
             }
         }
         self.set_timer(node);
@@ -87,15 +95,26 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         }
     }
 
-    /// When what a step sends leaves its node.
-    fn leaves(&mut self, node: usize) -> u64 {
-        let span = self.plan.network.leave;
-        if span.max.0 == 0 {
-            return self.now;
+    /// When what a step sends leaves its node. Each step has a number, whether it sends anything or not.
+    fn departure(&mut self, node: usize) -> Departure {
+        if self.plan.network.leave.max.0 == 0 {
+            return Departure::At(self.now);
         }
-        let number = self.hosts[node].number(Series::Leave);
-        let mut draw = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 0]);
-        self.now + span.draw(&mut draw)
+        Departure::Undrawn { number: self.hosts[node].number(Series::Leave) }
+    }
+
+    /// That time, drawn when it is asked for first.
+    fn leaves(&self, node: usize, departure: &mut Departure) -> u64 {
+        match *departure {
+            Departure::At(at) => at,
+            Departure::Undrawn { number } => {
+                let key = [node as u64, number.into(), 0];
+                let mut draw = Draw::new(self.plan.seed, Domain::Host, &key);
+                let at = self.now + self.plan.network.leave.draw(&mut draw);
+                *departure = Departure::At(at);
+                at
+            }
+        }
     }
 
     fn changed(&mut self, node: usize, before: View, after: View) {
@@ -149,10 +168,13 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         Err(Violation::new(Property::ExclusiveLease, Instant(self.now), &[host.id], witness))
     }
 
-    fn carry_out(&mut self, node: usize, output: Output<R>, leaves: u64) -> Checked {
+    fn carry_out(&mut self, node: usize, output: Output<R>, departure: &mut Departure) -> Checked {
         match output {
             Output::Persist(persist) => self.submit(node, persist),
-            Output::Send(message) => self.send(node, message, leaves),
+            Output::Send(message) => {
+                let leaves = self.leaves(node, departure);
+                self.send(node, message, leaves)
+            }
             Output::Apply(batch) => {
                 self.hand_to_machine(node, Work::Batch(batch));
                 Ok(())
@@ -198,15 +220,17 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             points.into_iter().filter(|(reached, _)| *reached).map(|(_, point)| point);
         let strike = reached.find_map(|point| self.faults.strike(node, point));
         let Some(strike) = strike else {
-            let leaves = self.leaves(node);
-            return outputs.into_iter().try_for_each(|output| self.carry_out(node, output, leaves));
+            let mut departure = self.departure(node);
+            return outputs
+                .into_iter()
+                .try_for_each(|output| self.carry_out(node, output, &mut departure));
         };
         let number = self.hosts[node].number(Series::Strike);
         let mut coins = Draw::new(self.plan.seed, Domain::Host, &[node as u64, number.into(), 1]);
         for output in outputs {
             let lucky = coins.chance(500_000);
             if is_done_before(strike.point, &output, lucky) {
-                self.carry_out(node, output, self.now)?;
+                self.carry_out(node, output, &mut Departure::At(self.now))?;
             }
         }
         self.strike_down(node, strike)

@@ -329,12 +329,12 @@ fn a_broken_machine_fires() {
     checks.durable(Instant(1), NodeId(1), &vote).expect("sound");
     fake.view.role = Role::Leader;
     fake.view.last = position(1, 1);
-    checks.stepped(Instant(1), NodeId(1), &fake).expect("sound");
+    checks.stepped(Instant(1), NodeId(1), &fake, &fake.view).expect("sound");
     let entries = fake.entries.iter().cloned().collect();
     let append = Some(Append { first: LogIndex(1), entries });
     checks.durable(Instant(2), NodeId(1), &Write { append, ..Write::default() }).expect("sound");
     fake.view.commit = LogIndex(1);
-    checks.stepped(Instant(3), NodeId(1), &fake).expect("sound");
+    checks.stepped(Instant(3), NodeId(1), &fake, &fake.view).expect("sound");
     let (command, mut machine) = (put("a"), Served::bare(Fragile::default()));
     let output = machine.apply(position(1, 1), &command);
     let result = checks.applied(
