@@ -1,13 +1,17 @@
 //! Allocations, counted by the program's allocator if it was built to (feature `allocations`).
 
 /// Whether they are counted.
-pub(crate) const ARE_COUNTED: bool = cfg!(feature = "allocations");
+pub const ARE_COUNTED: bool = cfg!(feature = "allocations");
 
-/// How many there were, and how large they were together. None, when they are not counted.
+/// What was allocated while something was done. Nothing, when it is not counted.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Allocations {
-    pub(crate) count: u64,
-    pub(crate) bytes: u64,
+pub struct Allocations {
+    /// How many there were.
+    pub count: u64,
+    /// How large they were together.
+    pub bytes: u64,
+    /// The bytes that were still allocated at the end: less than none, when more was freed.
+    pub kept_bytes: i64,
 }
 
 #[cfg(feature = "allocations")]
@@ -15,13 +19,17 @@ mod counter {
     use super::Allocations;
 
     /// Counts while something is done.
-    pub(crate) fn counted(work: impl FnOnce()) -> Allocations {
+    pub fn counted(work: impl FnOnce()) -> Allocations {
         let all = allocation_counter::measure(work);
-        Allocations { count: all.count_total, bytes: all.bytes_total }
+        Allocations {
+            count: all.count_total,
+            bytes: all.bytes_total,
+            kept_bytes: all.bytes_current,
+        }
     }
 
     /// Does not count while something is done, since that takes time.
-    pub(crate) fn uncounted(work: impl FnOnce()) {
+    pub fn uncounted(work: impl FnOnce()) {
         allocation_counter::opt_out(work);
     }
 }
@@ -30,14 +38,16 @@ mod counter {
 mod counter {
     use super::Allocations;
 
-    pub(crate) fn counted(work: impl FnOnce()) -> Allocations {
+    /// Does it, and counts nothing.
+    pub fn counted(work: impl FnOnce()) -> Allocations {
         work();
         Allocations::default()
     }
 
-    pub(crate) fn uncounted(work: impl FnOnce()) {
+    /// Does it.
+    pub fn uncounted(work: impl FnOnce()) {
         work();
     }
 }
 
-pub(crate) use counter::{counted, uncounted};
+pub use counter::{counted, uncounted};

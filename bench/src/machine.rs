@@ -30,6 +30,14 @@ fn processor() -> String {
     model.unwrap_or_else(|| format!("an {} processor", std::env::consts::ARCH))
 }
 
+/// The memory of this process that is in the machine's, where the system says so.
+pub(crate) fn resident_bytes() -> Option<i64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// The version of a package in `Cargo.lock`, where the line after a name has it.
 fn version(package: &str) -> Option<&'static str> {
     let name = format!("name = \"{package}\"");

@@ -4,7 +4,8 @@
 use std::mem;
 use std::time::Instant;
 
-use crate::allocations::{ARE_COUNTED, counted, uncounted};
+use raft_bench::allocations::{ARE_COUNTED, counted, uncounted};
+
 use crate::contestants::Contestant;
 use crate::workload::{Cluster, carry_out};
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use crate::allocations::uncounted;
+use raft_bench::allocations::uncounted;
+
 use crate::cli::Plot;
 use crate::contestants::{Contestant, FLOOR, OURS};
 use crate::measure::{Case, float, in_rounds, median};

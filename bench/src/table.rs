@@ -2,9 +2,11 @@
 
 use std::error::Error;
 
-use crate::allocations::ARE_COUNTED;
+use raft_bench::allocations::ARE_COUNTED;
+
 use crate::cli::Table;
 use crate::contestants::{Contestant, OURS};
+use crate::layout::aligned;
 use crate::measure::{Case, in_rounds, median};
 use crate::workload::Mode;
 use crate::{instructions, machine};
@@ -36,7 +38,7 @@ pub(crate) fn print(options: &Table) -> Result<(), Box<dyn Error>> {
     if !ARE_COUNTED {
         println!("Allocations are not counted: the program was built without.");
     }
-    let count = !options.no_instructions && instructions::can_be_counted();
+    let count = !options.no_instructions && instructions::valgrind().is_some();
     if !count && !options.no_instructions {
         println!("Instructions are not counted: there is no valgrind.");
     }
@@ -62,12 +64,13 @@ fn costs(
     let times = in_rounds(options.rounds, &cases, options.entries);
     let ours = cases.iter().position(|case| case.contestant.name == OURS);
     let cost = |(place, case): (usize, &Case)| {
+        let instructions = count.then(|| instructions::of_entry(case, mode)).transpose()?;
         let ratios = |ours: usize| times.iter().map(|round| round[place] / round[ours]).collect();
         Ok(Cost {
             nanoseconds: median(times.iter().map(|round| round[place]).collect()),
             ratio: ours.map(|ours| median(ratios(ours))),
             allocations: case.allocations(options.entries),
-            instructions: count.then(|| instructions::per_entry(case, mode)).transpose()?,
+            instructions: instructions.map(|costs| costs.instructions),
         })
     };
     cases.iter().enumerate().map(cost).collect()
@@ -101,37 +104,4 @@ fn cells(cost: &Cost) -> [String; COLUMNS.len()] {
         or_none(cost.allocations.map(|(_, bytes)| format!("{bytes:.0}"))),
         or_none(cost.instructions.map(|count| format!("{count:.0}"))),
     ]
-}
-
-/// Pads cells to the width of their columns: the first to the left, numbers to the right.
-fn aligned(table: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| table.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..table[0].len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells =
-            row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                0 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-        format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
-    };
-    let mut lines: Vec<String> = table.iter().map(line).collect();
-    let rule = widths.iter().enumerate().map(|(column, width)| match column {
-        0 => "-".repeat(width + 2),
-        _ => format!("{}:", "-".repeat(width + 1)),
-    });
-    lines.insert(1, format!("|{}|", rule.collect::<Vec<_>>().join("|")));
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::aligned;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
-        let lines = aligned(&[row(["", "ns"]), row(["floor", "12345"])]);
-        assert_eq!(lines, ["|       |    ns |", "|-------|------:|", "| floor | 12345 |"]);
-    }
 }

@@ -1,10 +1,11 @@
-//! `raft-core`, with the loop that every driver of it has.
+//! `raft-core`, with the usual settings and the loop that every driver of it has.
 
 use std::collections::VecDeque;
 
+use raft_bench::driver::{Outside, carry_out};
+use raft_bench::group::founders;
 use raft_core::{
-    Bootstrap, ClusterId, Effect, Effects, Envelope, Input, Instant, Membership, Node, NodeId,
-    Payload, Request, RequestId, Role, Settings,
+    Apply, ClusterId, Effects, Envelope, Input, Instant, Node, Payload, Request, RequestId, Role,
 };
 
 use crate::workload::{Cluster, Commands, Order};
@@ -20,17 +21,30 @@ pub(crate) struct Ours {
     requests: u64,
 }
 
+/// What a node reaches: the network, and its machine.
+struct Reach<'a> {
+    network: &'a mut VecDeque<Envelope>,
+    order: &'a mut Order,
+}
+
+impl Outside for Reach<'_> {
+    fn send(&mut self, envelope: Envelope) {
+        self.network.push_back(envelope);
+    }
+
+    fn apply(&mut self, batch: &Apply) {
+        for entry in batch.entries() {
+            if let Payload::Command { data, .. } = entry.payload {
+                self.order.take(data);
+            }
+        }
+    }
+}
+
 impl Ours {
     pub(crate) fn elected(nodes: usize) -> Self {
-        let ids = || (1..=nodes as u64).map(NodeId);
-        let membership = Membership::of_voters(ids()).expect("there are voters");
-        let node = |id| {
-            let settings = Settings::new(ClusterId(1), id);
-            let config = settings.validate().expect("the usual settings are valid");
-            let bootstrap = Bootstrap { membership: membership.clone() };
-            (Node::new(config, bootstrap, Instant(0)).expect("a founder"), Order::default())
-        };
-        let nodes = ids().map(node).collect();
+        let founders = founders(ClusterId(1), nodes, |usual| usual);
+        let nodes = founders.map(|node| (node, Order::default())).collect();
         let (network, effects) = (VecDeque::new(), Effects::new());
         let mut cluster = Self { nodes, leader: 0, network, effects, requests: 0 };
         for place in 0..cluster.nodes.len() {
@@ -43,35 +57,10 @@ impl Ours {
     }
 
     fn step(&mut self, place: usize, input: Input) {
-        self.nodes[place].0.step(NOW, input, &mut self.effects);
-        self.carry_out(place);
-    }
-
-    fn carry_out(&mut self, place: usize) {
-        let (node, order) = &mut self.nodes[place];
-        while let Some(effect) = self.effects.pop() {
-            let answer = match effect {
-                Effect::Send(envelope) => {
-                    self.network.push_back(envelope);
-                    continue;
-                }
-                Effect::Persist(persist) => Input::Persisted(persist.done()),
-                Effect::Apply(apply) => {
-                    for entry in apply.entries() {
-                        if let Payload::Command { data, .. } = entry.payload {
-                            order.take(data);
-                        }
-                    }
-                    Input::Applied(apply.done())
-                }
-                Effect::Restore(restore) => Input::Applied(restore.done()),
-                _ => continue,
-            };
-            node.feed(NOW, answer, &mut self.effects);
-            if self.effects.is_empty() && node.deadline() <= NOW {
-                node.step(NOW, Input::Tick, &mut self.effects);
-            }
-        }
+        let Self { nodes, network, effects, .. } = self;
+        let (node, order) = &mut nodes[place];
+        node.step(NOW, input, effects);
+        carry_out(node, NOW, effects, &mut Reach { network, order });
     }
 }
 

@@ -78,9 +78,8 @@ impl Options {
         }
         if options.net == Net::Specification {
             options.mode = match options.mode {
-                Mode::Write => Mode::WriteSpecification,
-                Mode::WriteShrunk | Mode::WriteSpecification | Mode::Check => Mode::Check,
-                Mode::Help => Mode::Help,
+                Mode::Write | Mode::WriteShrunk => Mode::WriteSpecification,
+                other => other,
             };
         }
         Ok(options)
@@ -137,7 +136,8 @@ mod tests {
         assert_eq!(parse(&["--bands", "1"]).map(|options| options.mode), Ok(Mode::WriteShrunk));
         let mode = |arguments| parse(arguments).map(|options| options.mode);
         assert_eq!(mode(&["--specification"]), Ok(Mode::WriteSpecification));
-        assert_eq!(mode(&["--specification", "--bands", "1"]), Ok(Mode::Check));
+        assert_eq!(mode(&["--specification", "--bands", "1"]), Ok(Mode::WriteSpecification));
+        assert_eq!(mode(&["--specification", "--only", "B01"]), Ok(Mode::Check));
         assert_eq!(parse(&["--bands", "1", "--check"]).map(|it| it.mode), Ok(Mode::Check));
     }
 
