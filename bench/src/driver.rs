@@ -1,0 +1,42 @@
+//! The loop that every driver of `raft-core` has, over a disk and a machine that need no time.
+
+use raft_core::{Apply, Effect, Effects, Envelope, Input, Instant, Node, Reply};
+
+/// What a node reaches outside of itself.
+pub trait Outside {
+    /// Takes a message.
+    fn send(&mut self, envelope: Envelope);
+
+    /// Applies entries.
+    fn apply(&mut self, _batch: &Apply) {}
+
+    /// Takes an answer.
+    fn answer(&mut self, _reply: Reply) {}
+}
+
+/// Carries out what a node asks for, and what follows from that. What is to be written or applied is so at once.
+pub fn carry_out(node: &mut Node, now: Instant, effects: &mut Effects, outside: &mut impl Outside) {
+    while let Some(effect) = effects.pop() {
+        let answer = match effect {
+            Effect::Send(envelope) => {
+                outside.send(envelope);
+                continue;
+            }
+            Effect::Persist(persist) => Input::Persisted(persist.done()),
+            Effect::Apply(apply) => {
+                outside.apply(&apply);
+                Input::Applied(apply.done())
+            }
+            Effect::Restore(restore) => Input::Applied(restore.done()),
+            Effect::Reply(reply) => {
+                outside.answer(reply);
+                continue;
+            }
+            _ => continue,
+        };
+        node.feed(now, answer, effects);
+        if effects.is_empty() && node.deadline() <= now {
+            node.step(now, Input::Tick, effects);
+        }
+    }
+}
