@@ -1,10 +1,14 @@
 //! Who takes part.
 
 mod floor;
+#[cfg(feature = "peers")]
 mod omnipaxos;
+#[cfg(feature = "peers")]
 mod openraft;
 mod ours;
+#[cfg(feature = "peers")]
 mod raft_io;
+#[cfg(feature = "peers")]
 mod raft_rs;
 #[cfg(feature = "sailing-proto")]
 mod sailing_proto;
@@ -46,14 +50,18 @@ pub(crate) const OURS: &str = "raft-core";
 pub(crate) const ALL: &[Contestant] = &[
     Contestant::new(FLOOR, None, |nodes| Box::new(floor::Floor::new(nodes))),
     Contestant::new(OURS, Some("raft-core"), |nodes| Box::new(ours::Ours::elected(nodes))),
+    #[cfg(feature = "peers")]
     Contestant::new("raft-rs", Some("raft"), |nodes| Box::new(raft_rs::RaftRs::elected(nodes))),
+    #[cfg(feature = "peers")]
     Contestant::new("raft-io", Some("raft-io"), |nodes| Box::new(raft_io::RaftIo::elected(nodes))),
+    #[cfg(feature = "peers")]
     Contestant {
         fewest_nodes: 2,
         ..Contestant::new("omnipaxos", Some("omnipaxos"), |nodes| {
             Box::new(omnipaxos::Omni::elected(nodes))
         })
     },
+    #[cfg(feature = "peers")]
     Contestant::new("openraft", Some("openraft"), |nodes| Box::new(openraft::Open::elected(nodes))),
     #[cfg(feature = "sailing-proto")]
     Contestant::new("sailing-proto", Some("sailing-proto"), |nodes| {

@@ -1,6 +1,6 @@
 //! `raft-core`, with the usual settings and the loop that every driver of it has.
 
-use std::collections::VecDeque;
+use std::mem;
 
 use raft_bench::driver::{Outside, carry_out};
 use raft_bench::group::founders;
@@ -13,23 +13,30 @@ use crate::workload::{Cluster, Commands, Order};
 /// Time stands still but for the election: nothing is ever late.
 const NOW: Instant = Instant(1);
 
-pub(crate) struct Ours {
-    nodes: Vec<(Node, Order)>,
-    leader: usize,
-    network: VecDeque<Envelope>,
+struct Member {
+    node: Node,
+    order: Order,
     effects: Effects,
+}
+
+pub(crate) struct Ours {
+    members: Vec<Member>,
+    leader: usize,
+    network: Vec<Envelope>,
+    /// What is being delivered.
+    arrived: Vec<Envelope>,
     requests: u64,
 }
 
 /// What a node reaches: the network, and its machine.
 struct Reach<'a> {
-    network: &'a mut VecDeque<Envelope>,
+    network: &'a mut Vec<Envelope>,
     order: &'a mut Order,
 }
 
 impl Outside for Reach<'_> {
     fn send(&mut self, envelope: Envelope) {
-        self.network.push_back(envelope);
+        self.network.push(envelope);
     }
 
     fn apply(&mut self, batch: &Apply) {
@@ -41,48 +48,63 @@ impl Outside for Reach<'_> {
     }
 }
 
+impl Member {
+    fn step(&mut self, input: Input, network: &mut Vec<Envelope>) {
+        let Self { node, order, effects } = self;
+        node.step(NOW, input, effects);
+        carry_out(node, NOW, effects, &mut Reach { network, order });
+    }
+
+    fn feed(&mut self, input: Input) {
+        self.node.feed(NOW, input, &mut self.effects);
+    }
+}
+
 impl Ours {
     pub(crate) fn elected(nodes: usize) -> Self {
         let founders = founders(ClusterId(1), nodes, |usual| usual);
-        let nodes = founders.map(|node| (node, Order::default())).collect();
-        let (network, effects) = (VecDeque::new(), Effects::new());
-        let mut cluster = Self { nodes, leader: 0, network, effects, requests: 0 };
-        for place in 0..cluster.nodes.len() {
-            cluster.step(place, Input::Tick);
+        let member = |node| Member { node, order: Order::default(), effects: Effects::new() };
+        let members = founders.map(member).collect();
+        let (network, arrived) = (Vec::new(), Vec::new());
+        let mut cluster = Self { members, leader: 0, network, arrived, requests: 0 };
+        for member in &mut cluster.members {
+            member.step(Input::Tick, &mut cluster.network);
         }
-        cluster.step(0, Input::Campaign);
+        cluster.members[0].step(Input::Campaign, &mut cluster.network);
         cluster.run();
-        assert_eq!(cluster.nodes[0].0.role(), Role::Leader);
+        assert_eq!(cluster.members[0].node.role(), Role::Leader);
         cluster
-    }
-
-    fn step(&mut self, place: usize, input: Input) {
-        let Self { nodes, network, effects, .. } = self;
-        let (node, order) = &mut nodes[place];
-        node.step(NOW, input, effects);
-        carry_out(node, NOW, effects, &mut Reach { network, order });
     }
 }
 
 impl Cluster for Ours {
     fn propose(&mut self, commands: Commands) {
+        let leader = &mut self.members[self.leader];
         for command in commands.bytes() {
             self.requests += 1;
             let request = Request::Propose { id: RequestId(self.requests), command };
-            let (node, _) = &mut self.nodes[self.leader];
-            node.feed(NOW, Input::Request(request), &mut self.effects);
+            leader.feed(Input::Request(request));
         }
-        self.step(self.leader, Input::Tick);
+        leader.step(Input::Tick, &mut self.network);
     }
 
+    /// All that has arrived is fed, and then each node that has something to do does it.
     fn run(&mut self) {
-        while let Some(envelope) = self.network.pop_front() {
-            let place = usize::try_from(envelope.to.0 - 1).expect("a node of the cluster");
-            self.step(place, Input::Receive(envelope));
+        while !self.network.is_empty() {
+            mem::swap(&mut self.network, &mut self.arrived);
+            for envelope in self.arrived.drain(..) {
+                let place = usize::try_from(envelope.to.0 - 1).expect("a node of the cluster");
+                self.members[place].feed(Input::Receive(envelope));
+            }
+            for member in &mut self.members {
+                if member.node.deadline() <= NOW {
+                    member.step(Input::Tick, &mut self.network);
+                }
+            }
         }
     }
 
     fn applied(&self) -> Vec<u64> {
-        self.nodes.iter().map(|(_, order)| order.count()).collect()
+        self.members.iter().map(|member| member.order.count()).collect()
     }
 }

@@ -126,10 +126,19 @@ impl Spec {
         let removed = log.at(kept.next());
         log.take(kept, view.last.index, |index| (raft.term(index), raft.entry(index)));
         if self.leads(place, view) {
-            self.append(place, view, kept, removed)
+            self.append(place, view, kept, removed)?;
         } else {
-            self.take_entries(place, view, kept, removed)
+            self.take_entries(place, view, kept, removed)?;
         }
+        self.go_by(place, raft.membership())
+    }
+
+    /// The membership in force is the last in the log, committed or not (thesis §4.1).
+    fn go_by(&self, place: usize, in_force: &Membership) -> Allowed {
+        let Node { id, .. } = &self.nodes[place];
+        require(*self.membership(place) == *in_force, || {
+            format!("{id} goes by another membership than the last in its log")
+        })
     }
 
     /// A snapshot of what is committed, which a leader has sent, takes the place of a log (paper §7).

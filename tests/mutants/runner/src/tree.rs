@@ -12,7 +12,7 @@ use crate::Error;
 use crate::mutant::Mutant;
 
 /// Folders of the workspace that no build needs.
-const LEFT_OUT: [&str; 2] = ["target", "raft-sim-failures"];
+const LEFT_OUT: [&str; 4] = ["target", "raft-sim-failures", "bench", "fuzz"];
 
 /// A copy of the workspace at `folder/tree`, built into `folder/build`.
 pub(crate) struct Tree {
