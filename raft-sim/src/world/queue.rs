@@ -188,10 +188,10 @@ mod tests {
         let (mut queue, mut sorted) = (Queue::new(), BTreeMap::new());
         let mut now = 0;
         for number in 0..20_000 {
-            for client in 0..draw.below(4) as u32 {
+            for client in 0..*draw.pick(&[0, 1, 2, 3]) {
                 let furthest = 1 << draw.between(1, 40);
                 let at = now + draw.log_uniform(1, furthest) - 1;
-                let event = Event::Ask { node: 0, client: client as u16, attempt: number };
+                let event = Event::Ask { node: 0, client, attempt: number };
                 queue.push(at, event);
                 sorted.insert((at, number, client), event);
             }
