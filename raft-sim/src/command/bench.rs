@@ -1,6 +1,7 @@
 //! `bench`: how fast runs are simulated on one core.
 //!
 //! * The steady state, checked and unchecked: five nodes under load, cut off after a fixed number of events.
+//! * The same nodes without clients: how much faster than real time a run is depends on how little happens in it.
 //! * Seeds: default plans from the drawing of the plan to the last check, as in a campaign.
 //! * The search for a linear order, which is made once at the end of a run and whose cost grows differently, on the
 //!   history of a steady run.
@@ -85,7 +86,7 @@ where
     let json = arguments.json.as_deref();
     files::check_outputs(&[("--json", json)])?;
     if let Some(events) = arguments.events {
-        let run = measure::<R, M>(events.get(), CheckLevel::Full)?;
+        let run = measure::<R, M>(&plan(), events.get(), CheckLevel::Full)?;
         let text = format!("{} events, {} messages delivered\n", run.events, run.delivered);
         let document = json!({
             "events": run.events,
@@ -94,14 +95,16 @@ where
         });
         return deliver(json, &text, &document);
     }
-    let (mut checked, mut unchecked, mut seeds) = (Best(None), Best(None), Best(None));
+    let (mut checked, mut unchecked) = (Best(None), Best(None));
+    let (mut quiet, mut seeds) = (Best(None), Best(None));
     for _ in 0..arguments.rounds.get() {
-        checked.take(measure::<R, M>(EVENTS, CheckLevel::Full)?);
-        unchecked.take(measure::<R, M>(EVENTS, CheckLevel::None)?);
+        checked.take(measure::<R, M>(&plan(), EVENTS, CheckLevel::Full)?);
+        unchecked.take(measure::<R, M>(&plan(), EVENTS, CheckLevel::None)?);
+        quiet.take(measure::<R, M>(&without_clients(), EVENTS, CheckLevel::Full)?);
         seeds.take(measure_seeds::<R, M>()?);
     }
     let (rounds, found) = (arguments.rounds.get(), search::<R, M>());
-    report(json, rounds, [checked, unchecked, seeds].map(Best::get), &found)
+    report(json, rounds, [checked, unchecked, quiet, seeds].map(Best::get), &found)
 }
 
 /// The search for a linear order, measured once.
@@ -151,11 +154,21 @@ fn plan() -> Plan {
     plan
 }
 
-fn measure<R: Raft, M: Machine>(events: u64, level: CheckLevel) -> Result<Measured, BadUse> {
-    let plan = plan();
+/// The same nodes, of which nobody asks anything.
+fn without_clients() -> Plan {
+    let mut plan = plan();
+    plan.workload.clients = 0;
+    plan
+}
+
+fn measure<R: Raft, M: Machine>(
+    plan: &Plan,
+    events: u64,
+    level: CheckLevel,
+) -> Result<Measured, BadUse> {
     let mut trace = NoTrace;
     let started = now();
-    let mut world = World::<R, M, _>::new(&plan, &mut trace, level);
+    let mut world = World::<R, M, _>::new(plan, &mut trace, level);
     world.advance(events);
     let (took, simulated) = (started.elapsed(), world.now().0);
     let Statistics { events, delivered, .. } = *sound(&world.verdict())?;
@@ -188,7 +201,7 @@ fn sound(verdict: &Verdict) -> Result<&Statistics, BadUse> {
 fn report(
     json: Option<&Path>,
     rounds: usize,
-    [checked, unchecked, seeds]: [Measured; 3],
+    [checked, unchecked, quiet, seeds]: [Measured; 4],
     searched: &Searched,
 ) -> Result<Outcome, BadUse> {
     let with = checked.rate(checked.events);
@@ -202,6 +215,8 @@ fn report(
          unchecked: {} events/s\n  \
          checks cost a factor of {}.{:02}\n  \
          linear order of {} operations: {} states visited in {} ms\n\
+         {} nodes without clients:\n  \
+         {} events/s ({} of them messages delivered), {} times real time\n\
          {SEEDS} seeds of the default profile, drawn and run to their ends with all checks:\n  \
          {} events/s ({} of them messages delivered), {} times real time\n  \
          as many events as {} seeds of {} events a second\n",
@@ -217,6 +232,10 @@ fn report(
         grouped(searched.operations),
         grouped(searched.searches.states),
         searched.took.as_millis(),
+        load.nodes,
+        grouped(quiet.rate(quiet.events)),
+        grouped(quiet.rate(quiet.delivered)),
+        grouped(quiet.pace()),
         grouped(seeds.rate(seeds.events)),
         grouped(seeds.rate(seeds.delivered)),
         grouped(seeds.pace()),
@@ -234,6 +253,8 @@ fn report(
         "search_operations": searched.operations,
         "search_states": searched.searches.states,
         "search_microseconds": searched.took.as_micros(),
+        "quiet_events_per_second": quiet.rate(quiet.events),
+        "quiet_times_real_time": quiet.pace(),
         "seeds": SEEDS,
         "seeds_per_second": seeds.rate(SEEDS),
         "seeds_events_per_second": seeds.rate(seeds.events),

@@ -49,17 +49,19 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
         let raft = host.raft.as_ref().expect("it was given something");
         self.statistics.steps += 1;
         let after = raft.view();
-        let before = std::mem::replace(&mut host.view, after);
+        // Many steps change nothing that is seen.
+        let changed = (host.view != after).then(|| std::mem::replace(&mut host.view, after));
         let checked = self.checks.stepped(Instant(self.now), host.id, raft, &after);
-        if before != after {
+        if let Some(before) = changed {
             self.changed(node, before, after);
         }
+        let before = changed.as_ref().unwrap_or(&after);
         if T::ENABLED && (after.role == Role::Leader || before.role == Role::Leader) {
             self.show_peers(node);
         }
         checked?;
         if after.role == Role::Leader {
-            self.check_leases(node, &before, &after)?;
+            self.check_leases(node, before, &after)?;
         }
         if self.faults.threatens(node) {
             self.carry_out_under_threat(node, cause, before)?;
@@ -199,14 +201,14 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
 
     /// The same for a node that is to crash at some point of its work, perhaps now.
     #[cold]
-    fn carry_out_under_threat(&mut self, node: usize, cause: Cause, before: View) -> Checked {
+    fn carry_out_under_threat(&mut self, node: usize, cause: Cause, before: &View) -> Checked {
         let mut outputs = Vec::new();
         while let Some(output) = R::pop(&mut self.effects) {
             outputs.push(output);
         }
         let sends = outputs.iter().any(|output| matches!(output, Output::Send(_)));
         let writes = outputs.iter().any(|output| matches!(output, Output::Persist(_)));
-        let won = has_won(&before, &self.hosts[node].view);
+        let won = has_won(before, &self.hosts[node].view);
         let points = [
             (won, CrashPoint::Winning),
             (cause == Cause::Arrival, CrashPoint::Deliver),
