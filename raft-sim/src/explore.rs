@@ -44,6 +44,7 @@ mod fingerprint;
 mod ghost;
 mod image;
 mod led;
+mod letter;
 mod local;
 mod scope;
 mod search;
@@ -51,6 +52,7 @@ mod space;
 mod state;
 mod step;
 mod table;
+mod tidy;
 mod told;
 mod visited;
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use raft_core::{Envelope, Membership, Message, NodeId, Role, Term};
+use raft_core::{Envelope, Membership, NodeId, Role, Term};
 
 use super::action::Action;
 use super::arena::Arena;
@@ -13,8 +13,10 @@ use super::conduct::{Breach, Notes};
 use super::core::Core;
 use super::fingerprint::{Names, Origin, fingerprint, of_node};
 use super::ghost::Ghost;
+use super::letter::{Letter, token};
 use super::local::{Happening, Local};
 use super::scope::Scope;
+use super::state::PLACES;
 use super::table::Table;
 use crate::draw::mix;
 use crate::hash::mixed;
@@ -39,24 +41,11 @@ pub(super) struct Facts {
     pub(super) parts: usize,
     /// Whether a snapshot could be taken.
     pub(super) has_new: bool,
-}
-
-/// A message that was met.
-pub(super) struct Letter {
-    pub(super) envelope: Envelope,
-    pub(super) to: usize,
-    pub(super) prints: Box<[u64]>,
-    /// The term that it answers, if it is an answer.
-    answers: Option<Answers>,
-}
-
-/// When an answer comes too late for good.
-#[derive(Clone, Copy, Debug)]
-enum Answers {
-    /// When its term is over at its receiver, or the receiver can play no part any more to which it is one.
-    Term(Term),
-    /// When the receiver knows of the term.
-    News(Term),
+    /// Whether it has voted in its term, and whether its disk says so of the term there.
+    voted: bool,
+    durably_voted: bool,
+    /// Of a leader: what each other node is known to hold.
+    pub(super) matched: [u64; PLACES],
 }
 
 /// A past.
@@ -133,10 +122,13 @@ impl<C: Core> Space<C> {
         let own = print(&self.renamings[0]);
         self.letters.find(own).unwrap_or_else(|| {
             let prints = self.renamings.iter().map(print).collect();
-            let to = usize::try_from(envelope.to.0 - 1).expect("few nodes");
-            let answers = Answers::of(&envelope);
-            self.letters.intern(own, || Letter { envelope: envelope.clone(), to, prints, answers })
+            self.letters.intern(own, || Letter::new(envelope.clone(), prints))
         })
+    }
+
+    /// The number of a request that is good for nothing but news.
+    pub(super) fn token(&self, from: usize, to: usize, term: Term) -> u32 {
+        self.letter(token(id_at(from), id_at(to), term))
     }
 
     /// The number of a past.
@@ -194,43 +186,27 @@ impl<C: Core> Space<C> {
 impl Facts {
     fn of<C: Core>(local: &Local<C>) -> Self {
         let node = local.node();
+        let disk = local.disk.hard_state.unwrap_or_default();
+        let mut matched = [0; PLACES];
+        for peer in node.status().peers {
+            matched[usize::try_from(peer.id.0 - 1).expect("few nodes")] = peer.matched.0;
+        }
         Self {
+            matched,
+            voted: node.vote().is_some(),
+            durably_voted: disk.vote.is_some(),
             role: node.role(),
             term: node.term(),
-            durable: local.disk.hard_state.unwrap_or_default().term,
+            durable: disk.term,
             is_writing: local.writing.is_some(),
             parts: local.parts_under_way(),
             has_new: node.take_snapshot(node.applied()).is_some(),
         }
     }
-}
 
-impl Answers {
-    fn of(envelope: &Envelope) -> Option<Self> {
-        match envelope.message {
-            Message::VoteReply { .. }
-            | Message::AppendReply(_)
-            | Message::HeartbeatReply { .. }
-            | Message::SnapshotReply { .. } => Some(Self::Term(envelope.term)),
-            Message::PreVoteReply { campaign, .. } => Some(Self::News(campaign)),
-            Message::StaleTerm => Some(Self::News(envelope.term)),
-            _ => None,
-        }
-    }
-}
-
-impl Letter {
-    /// Whether it is an answer that comes too late for good. A node whose disk knows of a term never stands in that term
-    /// again, nor leads it.
-    pub(super) fn is_late(&self, receiver: &Facts) -> bool {
-        let plays_no_part = matches!(receiver.role, Role::Follower | Role::PreCandidate);
-        match self.answers {
-            None => false,
-            Some(Answers::Term(term)) => {
-                receiver.durable > term || (receiver.durable == term && plays_no_part)
-            }
-            Some(Answers::News(term)) => receiver.durable >= term,
-        }
+    /// Whether it has voted in its term, and will not forget it.
+    pub(super) fn has_voted(&self, crashes_are_over: bool) -> bool {
+        if crashes_are_over { self.voted } else { self.durably_voted }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Left out is what leads to a state that a state already there stands for:
 //!
-//! * A message that would change nothing at its receiver is not delivered: without it, less can happen.
+//! * A message that would change nothing, but perhaps bring answers that are good for nothing, is not delivered: without it,
+//!   less can happen. (What is good for nothing is taken out of the network: `tidy`.)
 //! * A message is not lost by an event of its own, but by never being delivered, unless the scope asks for the event.
 //! * A message arrives twice by arriving and staying under way.
 
@@ -26,9 +27,9 @@ pub(super) type Followed<'a> = Result<(&'a State, u64), Breach>;
 
 /// Takes steps, and remembers what it has looked up.
 pub(super) struct Stepper<'s, C> {
-    space: &'s Space<C>,
+    pub(super) space: &'s Space<C>,
     known: Table<Arc<Outcome>>,
-    child: State,
+    pub(super) child: State,
     /// The sums of the parts' fingerprints, under each renaming: of the state, and of the one that follows.
     sums: Vec<u64>,
     child_sums: Vec<u64>,
@@ -161,7 +162,7 @@ impl<'s, C: Core> Stepper<'s, C> {
         true
     }
 
-    fn outcome(&mut self, local: u32, action: Action) -> Arc<Outcome> {
+    pub(super) fn outcome(&mut self, local: u32, action: Action) -> Arc<Outcome> {
         let key = mix(u64::from(local) << 32 | u64::from(action.code()));
         let space = self.space;
         self.known.entry(key).or_insert_with(|| space.outcome(local, action, key)).clone()
@@ -190,11 +191,14 @@ impl<'s, C: Core> Stepper<'s, C> {
         }
         self.replace(place, local);
         for message in sends {
-            self.child.add(*message);
-            add(&mut self.child_sums, &self.space.letters.get(*message).prints);
+            self.put_in(*message);
         }
         if self.space.scope.forgets {
-            self.forget(place, sends);
+            let is_same = local == state.locals[place];
+            if matches!(action, Action::Deliver(_)) && self.is_in_vain(is_same, sends) {
+                return true;
+            }
+            self.tidy(place, spent != state.spent);
         }
         if let Some(notes) = notes {
             if let Err(breach) = self.judge(place, notes) {
@@ -205,9 +209,14 @@ impl<'s, C: Core> Stepper<'s, C> {
         visit(action, Ok((&self.child, print)))
     }
 
-    fn take_out(&mut self, message: u32) {
+    pub(super) fn take_out(&mut self, message: u32) {
         self.child.remove(message);
         subtract(&mut self.child_sums, &self.space.letters.get(message).prints);
+    }
+
+    pub(super) fn put_in(&mut self, message: u32) {
+        self.child.add(message);
+        add(&mut self.child_sums, &self.space.letters.get(message).prints);
     }
 
     fn replace(&mut self, place: usize, local: u32) {
@@ -215,24 +224,6 @@ impl<'s, C: Core> Stepper<'s, C> {
         if before != local {
             subtract(&mut self.child_sums, &self.space.locals.get(before).prints);
             add(&mut self.child_sums, &self.space.locals.get(local).prints);
-        }
-    }
-
-    /// Takes answers out of the network that come too late for good, and would change nothing now. (That they change
-    /// nothing is not believed but looked up: a core that does something with a late answer is to be seen doing it.)
-    fn forget(&mut self, place: usize, sent: &[u32]) {
-        let mut at = 0;
-        while at < self.child.messages.len() {
-            let message = self.child.messages[at];
-            let letter = self.space.letters.get(message);
-            let concerns = letter.to == place || sent.contains(&message);
-            let receiver = self.child.locals[letter.to];
-            let is_late = concerns && letter.is_late(&self.space.locals.get(receiver).facts);
-            if is_late && matches!(*self.outcome(receiver, Action::Deliver(message)), Outcome::Nothing) {
-                self.take_out(message);
-            } else {
-                at += 1;
-            }
         }
     }
 

@@ -25,9 +25,12 @@ pub(crate) struct ExploreArguments {
     /// The last term in which somebody may stand
     #[arg(long, value_name = "COUNT", default_value = "2")]
     terms: u64,
-    /// How often somebody may be told to stand (default: as often as terms allow; with --pre-vote it must be given)
+    /// How often somebody is told to stand (default: as often as there are terms)
     #[arg(long, value_name = "COUNT")]
     campaigns: Option<u8>,
+    /// Anybody may be told to stand as often as terms allow
+    #[arg(long, conflicts_with = "campaigns")]
+    any_campaigns: bool,
     /// How many commands are proposed
     #[arg(long, value_name = "COUNT", default_value = "1")]
     entries: u8,
@@ -87,7 +90,9 @@ impl ExploreArguments {
             founders: self.founders.unwrap_or(self.nodes),
             start: if self.led { Beginning::Led } else { Beginning::Founded },
             terms: self.terms,
-            campaigns: self.campaigns,
+            campaigns: (!self.any_campaigns).then(|| {
+                self.campaigns.unwrap_or_else(|| u8::try_from(self.terms).unwrap_or(u8::MAX))
+            }),
             entries: self.entries,
             crashes: self.crashes,
             losses: self.losses,
