@@ -71,7 +71,7 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
         Action::Replay(arguments) => replay::replay::<R, M>(&arguments),
         Action::Check(arguments) => check::check::<R, M>(&arguments),
         Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
-        Action::Explore(arguments) => explore::explore::<R>(&arguments),
+        Action::Explore(arguments) => explore::explore::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

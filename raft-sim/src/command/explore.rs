@@ -4,22 +4,33 @@ use std::any::TypeId;
 use std::time::{Duration, Instant};
 
 use raft_core::Node;
+use serde_json::json;
 
 use super::arguments::ExploreArguments;
-use super::{BadUse, Outcome, print, say};
-use crate::campaign::now;
-use crate::explore::{Explored, Found, Limits, Progress, Scope, Step, explore as search};
+use super::{BadUse, Outcome, files, print, say};
+use crate::campaign::{now, run_guarded};
+use crate::explore::{
+    Explored, Found, Limits, Progress, Scope, Step, explore as search, simulated,
+};
+use crate::machine::Machine;
 use crate::raft::Raft;
-use crate::timeline::grouped;
+use crate::scenario::{Ending, Scenario};
+use crate::timeline::{grouped, message, put};
 
 /// How often it is said how far the search is.
 const PACE: Duration = Duration::from_secs(5);
 
 /// Explores a scope, and tells what was found.
-pub(super) fn explore<R: Raft + 'static>(arguments: &ExploreArguments) -> Result<Outcome, BadUse> {
+pub(super) fn explore<R, M>(arguments: &ExploreArguments) -> Result<Outcome, BadUse>
+where
+    R: Raft + 'static,
+    M: Machine + 'static,
+{
     if TypeId::of::<R>() != TypeId::of::<Node>() {
         return Err(BadUse("only raft-core's nodes can be explored".to_owned()));
     }
+    let (output, json) = (arguments.output.as_deref(), arguments.json.as_deref());
+    files::check_outputs(&[("--output", output), ("--json", json)])?;
     let scope = arguments.scope();
     let limits = Limits {
         jobs: arguments.jobs.map_or_else(threads, std::num::NonZeroUsize::get),
@@ -29,12 +40,68 @@ pub(super) fn explore<R: Raft + 'static>(arguments: &ExploreArguments) -> Result
     let mut told = Teller { last: now() };
     let explored = search::<Node>(scope, limits, move |progress| told.tell(progress))
         .map_err(|error| BadUse(error.to_string()))?;
-    print(&summary(&scope, &explored))?;
-    if let Some(found) = &explored.found {
-        print(&way(found))?;
-        return Ok(Outcome::Violated);
+    if let Some(path) = json {
+        files::write(path, &document(&scope, &explored)?)?;
     }
-    Ok(Outcome::Clean)
+    // Standard output is for the machine that reads it.
+    let is_read = json.is_some_and(files::is_standard_output);
+    if !is_read {
+        print(&summary(&scope, &explored))?;
+    }
+    let Some(found) = &explored.found else { return Ok(Outcome::Clean) };
+    if !is_read {
+        print(&way(found))?;
+    }
+    match (simulation::<M>(&scope, found), output) {
+        (Ok(scenario), Some(path)) => files::write(path, &scenario.write::<M>())?,
+        (Ok(_), None) => {
+            say("the simulator takes the same steps: --output FILE writes them as a scenario");
+        }
+        (Err(why), _) => say(&format!("no scenario for the simulator: {why}")),
+    }
+    Ok(Outcome::Violated)
+}
+
+/// The steps as a scenario, if the simulator comes to the same violation by them.
+fn simulation<M: Machine>(scope: &Scope, found: &Found) -> Result<Scenario, String> {
+    let plan = simulated::<M>(scope, found)?;
+    plan.validate().map_err(|error| error.to_string())?;
+    let guarded = run_guarded::<Node, M>(&plan);
+    let property = found.breach.property;
+    match guarded.verdict.violation {
+        Some(violation) if violation.property == property => {
+            let story =
+                format!("What `explore` found. It violates {property}:\n{}.", violation.witness);
+            let mut scenario = Scenario::of(plan).with_story(&story);
+            scenario.ending = Ending::Violation(property);
+            Ok(scenario)
+        }
+        Some(other) => Err(format!("taken there, the steps violate {} instead", other.property)),
+        None => Err("taken there, the steps violate nothing: what is found depends on what only a search does \
+                     (time that does not pass, or passes for one node)".to_owned()),
+    }
+}
+
+fn document(scope: &Scope, explored: &Explored) -> Result<String, BadUse> {
+    let Explored { progress, bytes, is_complete, found, .. } = explored;
+    let Progress { states, transitions, depth, wall } = *progress;
+    let document = json!({
+        "scope": scope.told(),
+        "states": states,
+        "steps": transitions,
+        "depth": depth,
+        "milliseconds": u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+        "bytes": bytes,
+        "complete": is_complete,
+        "violated": found.as_ref().map(|found| json!({
+            "property": found.breach.property.name(),
+            "witness": found.breach.witness,
+            "steps": found.steps.len() - found.before,
+        })),
+    });
+    serde_json::to_string_pretty(&document)
+        .map(|text| text + "\n")
+        .map_err(|error| BadUse(format!("the summary cannot be written as JSON: {error}")))
 }
 
 fn threads() -> usize {
@@ -109,24 +176,20 @@ fn collision(states: u64) -> String {
 
 /// The steps of a violation.
 fn way(found: &Found) -> String {
-    let Found { breach, steps } = found;
+    let Found { breach, steps, before } = found;
     let mut text = format!("\n{}: {}\n", breach.property, breach.witness);
-    text.push_str(&format!("means: {}\n", breach.property.explain()));
-    text.push_str(&format!("after {} steps:\n", steps.len()));
-    for (step, number) in steps.iter().zip(1..) {
+    put(&mut text, format_args!("means: {}\n", breach.property.explain()));
+    put(&mut text, format_args!("after {} steps:\n", steps.len() - before));
+    for (step, number) in steps.iter().skip(*before).zip(1..) {
         let Step { text: told, changes, sends, .. } = step;
-        text.push_str(&format!("{number:4}  {told}\n"));
+        put(&mut text, format_args!("{number:4}  {told}\n"));
         if let Some(changes) = changes {
-            text.push_str(&format!("        {changes}\n"));
+            put(&mut text, format_args!("        {changes}\n"));
         }
         for envelope in sends {
             let facts = Node::facts(envelope);
-            text.push_str(&format!(
-                "        {} -> {} {}\n",
-                facts.from,
-                facts.to,
-                crate::timeline::message(&facts)
-            ));
+            let (from, to) = (facts.from, facts.to);
+            put(&mut text, format_args!("        {from} -> {to} {}\n", message(&facts)));
         }
     }
     text

@@ -96,8 +96,9 @@ impl<C: Core> Scene<'_, C> {
                 let Some(index) = own.mismatch(log) else { continue };
                 let (id, other) = (self.id(), other.node().id());
                 let position = LogPosition::new(own.term(index).unwrap_or_default(), index);
-                let witness =
-                    format!("{id} holds {position}, and {other} another {position} or another log before it");
+                let witness = format!(
+                    "{id} holds {position}, and {other} another {position} or another log before it"
+                );
                 return breach(Property::LogMatching, vec![id, other], witness);
             }
         }
@@ -124,7 +125,8 @@ impl<C: Core> Scene<'_, C> {
         let id = self.id();
         let witness = format!(
             "{id} leads {} with a log up to {} that lacks committed entries: {committed} was committed before",
-            node.term(), node.last()
+            node.term(),
+            node.last()
         );
         breach(Property::LeaderCompleteness, vec![id], witness)
     }
@@ -139,8 +141,9 @@ impl<C: Core> Scene<'_, C> {
             return Ok(());
         }
         let leader = leader.node().id();
-        let witness =
-            format!("{id} removed {first} and all after it, but {leader}, leader of {term}, holds the same {first}");
+        let witness = format!(
+            "{id} removed {first} and all after it, but {leader}, leader of {term}, holds the same {first}"
+        );
         breach(Property::NeedlessTruncation, vec![id, leader], witness)
     }
 
@@ -153,8 +156,9 @@ impl<C: Core> Scene<'_, C> {
                 if leads.is_some() { Property::StateMachineSafety } else { Property::CommitKnown };
             let theirs = LogPosition::new(ghost.log.term(shared).unwrap_or_default(), shared);
             let own = position(shared);
-            let witness =
-                format!("{id} committed {own}, but the cluster committed another log up to {theirs}");
+            let witness = format!(
+                "{id} committed {own}, but the cluster committed another log up to {theirs}"
+            );
             return breach(property, vec![id], witness);
         }
         if commit == shared {
@@ -162,8 +166,9 @@ impl<C: Core> Scene<'_, C> {
         }
         let (position, last) = (position(commit), ghost.last());
         let Some(term) = leads else {
-            let witness =
-                format!("{id} takes {position} as committed, but no leader has committed beyond {last}");
+            let witness = format!(
+                "{id} takes {position} as committed, but no leader has committed beyond {last}"
+            );
             return breach(Property::CommitKnown, vec![id], witness);
         };
         ghost.to_mut().commit(log, commit, term);
@@ -171,7 +176,9 @@ impl<C: Core> Scene<'_, C> {
         if held >= commit {
             return Ok(());
         }
-        let witness = format!("{id} committed {position}, but a quorum holds the log on disk only up to {held}");
+        let witness = format!(
+            "{id} committed {position}, but a quorum holds the log on disk only up to {held}"
+        );
         breach(Property::CommitDurable, vec![id], witness)
     }
 

@@ -73,17 +73,25 @@ impl Conduct {
     pub(super) fn restarted<C: Core>(local: &Local<C>) -> Judged {
         let (id, view) = (local.node().id(), local.node().view());
         let disk = local.disk.hard_state.unwrap_or_default();
-        if view.term < disk.term || (view.term == disk.term && disk.vote.is_some() && view.vote != disk.vote) {
-            return breach(Property::Monotonic, id, format!(
-                "{id} restarted in {} with vote {:?}, but its disk holds {} and {:?}",
-                view.term, view.vote, disk.term, disk.vote
-            ));
+        if view.term < disk.term
+            || (view.term == disk.term && disk.vote.is_some() && view.vote != disk.vote)
+        {
+            return breach(
+                Property::Monotonic,
+                id,
+                format!(
+                    "{id} restarted in {} with vote {:?}, but its disk holds {} and {:?}",
+                    view.term, view.vote, disk.term, disk.vote
+                ),
+            );
         }
         let held = local.disk.log.last();
         if view.last != held && view.last != view.snapshot {
-            return breach(Property::Durability, id, format!(
-                "{id} restarted with a log up to {}, but its disk holds {held}", view.last
-            ));
+            return breach(
+                Property::Durability,
+                id,
+                format!("{id} restarted with a log up to {}, but its disk holds {held}", view.last),
+            );
         }
         Self::durable(local, &view)
     }
@@ -91,17 +99,21 @@ impl Conduct {
     /// On a disk no term falls, and no vote is changed (paper §5.2).
     pub(super) fn wrote(id: NodeId, before: HardState, after: HardState) -> Judged {
         if after.term < before.term {
-            return breach(Property::Monotonic, id, format!(
-                "{id} wrote {} over {}", after.term, before.term
-            ));
+            return breach(
+                Property::Monotonic,
+                id,
+                format!("{id} wrote {} over {}", after.term, before.term),
+            );
         }
         match before.vote {
-            Some(vote) if before.term == after.term && after.vote != before.vote => {
-                breach(Property::OneVotePerTerm, id, format!(
+            Some(vote) if before.term == after.term && after.vote != before.vote => breach(
+                Property::OneVotePerTerm,
+                id,
+                format!(
                     "{id} gave its vote of {} to {vote}, and wrote {:?} over it",
                     before.term, after.vote
-                ))
-            }
+                ),
+            ),
             _ => Ok(()),
         }
     }
@@ -111,15 +123,22 @@ impl Conduct {
         let node = local.node();
         let (id, first, last) = (node.id(), apply.first(), apply.last());
         if first != node.applied().next() || last > node.commit() {
-            return breach(Property::StateMachineSafety, id, format!(
-                "{id} hands {first} to {last} to a machine that has applied {} of {} committed",
-                node.applied(), node.commit()
-            ));
+            return breach(
+                Property::StateMachineSafety,
+                id,
+                format!(
+                    "{id} hands {first} to {last} to a machine that has applied {} of {} committed",
+                    node.applied(),
+                    node.commit()
+                ),
+            );
         }
         if !local.disk.log.equals_up_to(&local.log, last) {
-            return breach(Property::DurableKnown, id, format!(
-                "{id} applies up to {last}, but its disk holds {}", local.disk.log.last()
-            ));
+            return breach(
+                Property::DurableKnown,
+                id,
+                format!("{id} applies up to {last}, but its disk holds {}", local.disk.log.last()),
+            );
         }
         Ok(())
     }
@@ -137,9 +156,14 @@ impl Conduct {
         }
         let (messages, _) = node.max_inflight();
         if messages > self.window {
-            return breach(Property::BoundedMemory, id, format!(
-                "{id} has {messages} messages under way to one peer; {} are allowed", self.window
-            ));
+            return breach(
+                Property::BoundedMemory,
+                id,
+                format!(
+                    "{id} has {messages} messages under way to one peer; {} are allowed",
+                    self.window
+                ),
+            );
         }
         Node::invariants(node).map_err(|wrong| Breach {
             property: Property::Invariant,
@@ -159,9 +183,16 @@ impl Conduct {
             return Ok(());
         }
         let told = |view: &View| {
-            format!("{}, vote {:?}, commit {}, applied {}", view.term, view.vote, view.commit, view.applied)
+            format!(
+                "{}, vote {:?}, commit {}, applied {}",
+                view.term, view.vote, view.commit, view.applied
+            )
         };
-        breach(Property::Monotonic, id, format!("{id} went from {} to {}", told(before), told(view)))
+        breach(
+            Property::Monotonic,
+            id,
+            format!("{id} went from {} to {}", told(before), told(view)),
+        )
     }
 
     /// What the log in memory became.
@@ -178,11 +209,20 @@ impl Conduct {
             let kept = log.agreement(&local.log);
             let installed = local.log.base.index > log.last().index || local.log.entries.is_empty();
             if kept < log.last().index && !installed {
-                if before.role == Role::Leader && view.role == Role::Leader && before.term == view.term {
-                    return breach(Property::LeaderAppendOnly, id, format!(
-                        "{id}, leader of {}, removed {} to {} from its log",
-                        view.term, kept.next(), log.last()
-                    ));
+                if before.role == Role::Leader
+                    && view.role == Role::Leader
+                    && before.term == view.term
+                {
+                    return breach(
+                        Property::LeaderAppendOnly,
+                        id,
+                        format!(
+                            "{id}, leader of {}, removed {} to {} from its log",
+                            view.term,
+                            kept.next(),
+                            log.last()
+                        ),
+                    );
                 }
                 self.notes.truncated = Some((kept.next(), log.clone()));
             }
@@ -193,10 +233,15 @@ impl Conduct {
         }
         let expected = membership(local.node(), &local.log, local.log.last().index);
         if expected != local.node().membership() {
-            return breach(Property::ConfigurationFollowsLog, id, format!(
-                "{id} goes by voters {:?}, but the last membership in its log has {:?}",
-                local.node().membership().voters(), expected.voters()
-            ));
+            return breach(
+                Property::ConfigurationFollowsLog,
+                id,
+                format!(
+                    "{id} goes by voters {:?}, but the last membership in its log has {:?}",
+                    local.node().membership().voters(),
+                    expected.voters()
+                ),
+            );
         }
         Ok(())
     }
@@ -205,9 +250,14 @@ impl Conduct {
         let mut before = log.base.term;
         for entry in log.entries.iter() {
             if entry.term < before || entry.term > view.term {
-                return breach(Property::LogMatching, id, format!(
-                    "{id} in {} holds an entry of {} after one of {before}", view.term, entry.term
-                ));
+                return breach(
+                    Property::LogMatching,
+                    id,
+                    format!(
+                        "{id} in {} holds an entry of {} after one of {before}",
+                        view.term, entry.term
+                    ),
+                );
             }
             before = entry.term;
         }
@@ -237,9 +287,11 @@ impl Conduct {
                 continue;
             };
             let id = node.id();
-            return breach(Property::OneChangeAtATime, id, format!(
-                "{id} appended a membership at {index}, but {problem}"
-            ));
+            return breach(
+                Property::OneChangeAtATime,
+                id,
+                format!("{id} appended a membership at {index}, but {problem}"),
+            );
         }
         Ok(())
     }
@@ -255,9 +307,11 @@ impl Conduct {
                 self.notes.elected = true;
             }
             Role::Candidate | Role::PreCandidate if !may_campaign(local, view) => {
-                return breach(Property::NonVoterCampaign, id, format!(
-                    "{id} stands for election after {}, but is no voter", view.term
-                ));
+                return breach(
+                    Property::NonVoterCampaign,
+                    id,
+                    format!("{id} stands for election after {}, but is no voter", view.term),
+                );
             }
             Role::Candidate | Role::PreCandidate | Role::Follower => {}
         }
@@ -270,10 +324,15 @@ impl Conduct {
             return Ok(());
         }
         let id = local.node().id();
-        breach(Property::DurableKnown, id, format!(
-            "{id} believes its log durable up to {}, but its disk holds {} and differs from its log there",
-            view.durable, local.disk.log.last()
-        ))
+        breach(
+            Property::DurableKnown,
+            id,
+            format!(
+                "{id} believes its log durable up to {}, but its disk holds {} and differs from its log there",
+                view.durable,
+                local.disk.log.last()
+            ),
+        )
     }
 
     fn commit<C: Core>(&mut self, before: &View, local: &Local<C>, view: &View) -> Judged {
@@ -283,9 +342,11 @@ impl Conduct {
         if let Some(leads) = leads.filter(|leads| term != Some(*leads)) {
             let id = local.node().id();
             let position = LogPosition::new(term.unwrap_or_default(), view.commit);
-            return breach(Property::CommitTerm, id, format!(
-                "{id}, leader of {leads}, committed up to {position}, of another term"
-            ));
+            return breach(
+                Property::CommitTerm,
+                id,
+                format!("{id}, leader of {leads}, committed up to {position}, of another term"),
+            );
         }
         self.notes.commits.push((view.commit, leads));
         Ok(())
@@ -297,9 +358,14 @@ impl Conduct {
         let id = facts.from;
         let disk = local.disk.hard_state.unwrap_or_default();
         if facts.term > disk.term {
-            return breach(Property::DurableBeforeSend, id, format!(
-                "{id} sends {} in {}, but its disk holds only {}", facts.name, facts.term, disk.term
-            ));
+            return breach(
+                Property::DurableBeforeSend,
+                id,
+                format!(
+                    "{id} sends {} in {}, but its disk holds only {}",
+                    facts.name, facts.term, disk.term
+                ),
+            );
         }
         match facts.claim {
             Claim::GrantVote => Self::vote(&facts, disk, facts.to),
@@ -314,10 +380,15 @@ impl Conduct {
                 if local.disk.log.equals_up_to(&local.log, matched) {
                     return Ok(());
                 }
-                breach(Property::DurableBeforeSend, id, format!(
-                    "{id} acknowledges {matched} to {}, but its disk holds {} and differs from its log there",
-                    facts.to, local.disk.log.last()
-                ))
+                breach(
+                    Property::DurableBeforeSend,
+                    id,
+                    format!(
+                        "{id} acknowledges {matched} to {}, but its disk holds {} and differs from its log there",
+                        facts.to,
+                        local.disk.log.last()
+                    ),
+                )
             }
             _ => Ok(()),
         }
@@ -328,12 +399,22 @@ impl Conduct {
             return Ok(());
         }
         let id = facts.from;
-        breach(Property::DurableBeforeSend, id, format!(
-            "{id} sends {} in {}, but its vote for {vote} is not on its disk", facts.name, facts.term
-        ))
+        breach(
+            Property::DurableBeforeSend,
+            id,
+            format!(
+                "{id} sends {} in {}, but its vote for {vote} is not on its disk",
+                facts.name, facts.term
+            ),
+        )
     }
 
-    fn leader_says<C: Core>(&mut self, local: &Local<C>, facts: &Facts, commit: LogIndex) -> Judged {
+    fn leader_says<C: Core>(
+        &mut self,
+        local: &Local<C>,
+        facts: &Facts,
+        commit: LogIndex,
+    ) -> Judged {
         if !local.leads() {
             self.notes.leads = Some(facts.term);
         }
@@ -341,32 +422,41 @@ impl Conduct {
         if commit <= known {
             return Ok(());
         }
-        breach(Property::CommitKnown, id, format!(
-            "{id} tells others that {commit} is committed, but knows only of {known}"
-        ))
+        breach(
+            Property::CommitKnown,
+            id,
+            format!("{id} tells others that {commit} is committed, but knows only of {known}"),
+        )
     }
 
     /// A batch is of the leader's own log.
     fn batch<C: Core>(&self, local: &Local<C>, facts: &Facts, envelope: &Envelope) -> Judged {
         let raft_core::Message::AppendEntries(append) = &envelope.message else { return Ok(()) };
         let (log, previous) = (&local.log, append.previous);
-        let is_held = log.term(previous.index) == Some(previous.term)
-            || previous.index < log.base.index;
+        let is_held =
+            log.term(previous.index) == Some(previous.term) || previous.index < log.base.index;
         let indexes = (previous.index.0 + 1..).map(LogIndex);
-        let is_own = append.entries.iter().zip(indexes).all(|(entry, at)| log.at(at) == Some(entry));
+        let is_own =
+            append.entries.iter().zip(indexes).all(|(entry, at)| log.at(at) == Some(entry));
         let (id, count) = (facts.from, append.entries.len() as u64);
         if count > self.batch {
-            return breach(Property::BoundedMemory, id, format!(
-                "{id} sends {count} entries in one message; {} are allowed", self.batch
-            ));
+            return breach(
+                Property::BoundedMemory,
+                id,
+                format!("{id} sends {count} entries in one message; {} are allowed", self.batch),
+            );
         }
         if is_held && is_own {
             return Ok(());
         }
-        breach(Property::LogMatching, id, format!(
-            "{id} sends {count} entries after {previous}, but its log up to {} does not hold them",
-            log.last()
-        ))
+        breach(
+            Property::LogMatching,
+            id,
+            format!(
+                "{id} sends {count} entries after {previous}, but its log up to {} does not hold them",
+                log.last()
+            ),
+        )
     }
 }
 
@@ -393,7 +483,8 @@ fn may_campaign<C: Core>(local: &Local<C>, view: &View) -> bool {
     let (node, log) = (local.node(), &local.log);
     let last = log.last().index;
     let is_voter = |index| membership(node, log, index).is_voter(node.id());
-    let since = (log.base.index.0 + 1..=last.0).rev().map(LogIndex).find(|at| is_membership(log, *at));
+    let since =
+        (log.base.index.0 + 1..=last.0).rev().map(LogIndex).find(|at| is_membership(log, *at));
     is_voter(last) || since.is_some_and(|since| since > view.commit && is_voter(since.previous()))
 }
 

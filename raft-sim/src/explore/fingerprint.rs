@@ -12,7 +12,7 @@ mod items;
 
 use std::fmt;
 
-use raft_core::{Instant, Node, RecordedNode};
+use raft_core::{Instant, LogIndex, Node, RecordedNode};
 use serde::Serialize;
 use serde::ser::Serializer;
 
@@ -61,6 +61,8 @@ enum Mode {
     Name,
     /// A reading of a clock.
     Time,
+    /// The same, of which it matters only how far ahead it is.
+    Until,
     /// The number of a write.
     Write,
     /// The number of a life.
@@ -84,6 +86,7 @@ fn treatment(holder: &str, field: &str, origin: &Origin) -> Mode {
         | ("Log", "cache" | "uncommitted_bytes") => Mode::Skip,
         ("Progress", "heard") if !origin.hears => Mode::Skip,
         ("Candidate", "deadline") => Mode::Presence,
+        ("Replica", "promised_until" | "suppressed_until") => Mode::Until,
         ("Leader", "peers")
         | ("Outbox", "withheld")
         | ("MembershipParts", "voters" | "outgoing" | "learners") => Mode::Set,
@@ -110,12 +113,15 @@ pub(super) fn fingerprint(value: &impl Serialize, names: &[u64], origin: Origin)
     mix(printer.state)
 }
 
-/// The fingerprint of a node: of all that decides what it will do. Its log is taken apart from it: which entries are in
-/// memory, and how they are cut into runs, says nothing, as others are read from the disk at once.
+/// The fingerprint of a node: of all that decides what it will do. Its log is taken apart from it: how what is in memory is cut
+/// into runs says nothing. Where it begins does: what lies before is read from the disk first, and sent by itself.
 pub(super) fn of_node(node: &Node, log: &Image, names: &[u64], origin: Origin) -> u64 {
     let id = names[place(node.id().0)];
     let state = mixed(id, fingerprint(&RecordedNode::of(node), names, origin));
-    mixed(state, fingerprint(log, names, origin))
+    let in_memory = (node.base().index.0 + 1..).map(LogIndex);
+    let read =
+        in_memory.take_while(|index| *index <= node.last().index && node.entry(*index).is_none());
+    mixed(mixed(state, read.count() as u64), fingerprint(log, names, origin))
 }
 
 /// Names are small numbers.
@@ -146,10 +152,11 @@ impl Printer<'_> {
         match self.take_mode() {
             Mode::Name => self.add(self.names[place(value)]),
             Mode::Time if value == Instant::NEVER.0 => self.add(1),
-            Mode::Time if value > origin.now => {
+            Mode::Time | Mode::Until if value > origin.now => {
                 self.add(2);
                 self.add(value - origin.now);
             }
+            Mode::Until => self.add(3),
             Mode::Time => {
                 self.add(3);
                 self.add((origin.now - value).min(HORIZON));
@@ -287,7 +294,7 @@ impl<'p, 'a> Serializer for &'p mut Printer<'a> {
         name: &'static str,
         value: &T,
     ) -> fmt::Result {
-        self.mode = meaning(name);
+        self.mode = if self.mode == Mode::Until { Mode::Until } else { meaning(name) };
         value.serialize(self)
     }
 
@@ -334,11 +341,7 @@ impl<'p, 'a> Serializer for &'p mut Printer<'a> {
         Ok(Items::begin(self, ""))
     }
 
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        _: usize,
-    ) -> Result<Items<'p, 'a>, fmt::Error> {
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Items<'p, 'a>, fmt::Error> {
         Ok(Items::begin(self, name))
     }
 
@@ -353,4 +356,3 @@ impl<'p, 'a> Serializer for &'p mut Printer<'a> {
         Ok(Items::begin(self, variant))
     }
 }
-

@@ -3,46 +3,42 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use raft_core::{Envelope, Membership};
+use raft_core::Membership;
 
 use super::checks::Scene;
 use super::conduct::Breach;
 use super::core::Core;
 use super::ghost::Ghost;
-use super::local::{Happening, Local};
+use super::local::Local;
 use super::scope::Scope;
+use super::told::Event;
 
-/// Lets n1 stand, and everything happen at once until nothing is left to happen.
+/// What happens, in order, until n1 leads and all are at rest: each with the place of the node to which it does.
 pub(super) fn lead<C: Core>(
     scope: &Scope,
     founding: &Membership,
     locals: &mut [Local<C>],
     ghost: &mut Ghost,
-) -> Result<(), Breach> {
-    let mut network = VecDeque::new();
-    let mut happen = |place: usize, what: Happening<'_>, network: &mut VecDeque<Envelope>| {
-        let taken = locals[place].take(scope, what)?;
+) -> Result<Vec<(usize, Event)>, Breach> {
+    let (mut next, mut happened) = (VecDeque::from([(0, Event::Campaigned)]), Vec::new());
+    while let Some((place, event)) = next.pop_front() {
+        let taken = locals[place].take(scope, event.happening())?;
+        let begins_to_write = taken.local.writing.is_some();
         locals[place] = taken.local;
-        network.extend(taken.sends);
-        let mut past = Cow::Owned(ghost.clone());
+        if begins_to_write {
+            next.push_front((place, Event::Persisted));
+        }
+        for envelope in taken.sends {
+            let to = usize::try_from(envelope.to.0 - 1).expect("few nodes");
+            next.push_back((to, Event::Delivered(Box::new(envelope), false)));
+        }
+        let mut past = Cow::Borrowed(&*ghost);
         let all: Vec<&Local<C>> = locals.iter().collect();
         Scene { locals: &all, place, notes: &taken.notes, founding }.judge(&mut past)?;
         if let Cow::Owned(past) = past {
             *ghost = past;
         }
-        Ok(locals[place].writing.is_some())
-    };
-    let mut settle = |place: usize, what: Happening<'_>, network: &mut VecDeque<Envelope>| {
-        let mut is_writing = happen(place, what, network)?;
-        while is_writing {
-            is_writing = happen(place, Happening::Persisted, network)?;
-        }
-        Ok(())
-    };
-    settle(0, Happening::Campaign, &mut network)?;
-    while let Some(envelope) = network.pop_front() {
-        let place = usize::try_from(envelope.to.0 - 1).expect("few nodes");
-        settle(place, Happening::Receive(&envelope), &mut network)?;
+        happened.push((place, event));
     }
-    Ok(())
+    Ok(happened)
 }

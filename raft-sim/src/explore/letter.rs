@@ -34,6 +34,7 @@ enum Kind {
     /// News of a term.
     News(Term),
     RequestVote,
+    Append,
     Commit,
     /// Another message of a leader.
     Leads,
@@ -61,6 +62,8 @@ pub(super) struct Ends<'a> {
     pub(super) receiver: &'a Facts,
     /// Whether nobody crashes any more, so that what is in memory is as good as on a disk.
     pub(super) crashes_are_over: bool,
+    /// Whether leaders append nothing any more but what they begin with.
+    pub(super) appends_are_over: bool,
 }
 
 impl Letter {
@@ -72,16 +75,16 @@ impl Letter {
 
     /// What it is good for from now on.
     pub(super) fn worth(&self, ends: Ends<'_>) -> Worth {
-        let Ends { scope, sender, receiver, crashes_are_over } = ends;
+        let Ends { scope, sender, receiver, crashes_are_over, .. } = ends;
         let term = self.envelope.term;
         // Terms that can never again be less.
         let least = |facts: &Facts| if crashes_are_over { facts.term } else { facts.durable };
-        let (asked, asker) = (least(receiver), least(sender));
-        let is_over = asked > term;
-        let is_now = asked == term;
+        let (at_receiver, at_sender) = (least(receiver), least(sender));
+        let is_over = at_receiver > term;
+        let is_now = at_receiver == term;
         let follows = matches!(receiver.role, Role::Follower | Role::PreCandidate);
         let nothing_if = |is_so: bool| if is_so { Worth::Nothing } else { Worth::Full };
-        let news_if = |is_so: bool, term: Term| match (is_so, asker.0 >= scope.terms) {
+        let news_if = |is_so: bool, term: Term| match (is_so, at_sender.0 >= scope.terms) {
             (false, _) => Worth::Full,
             (true, true) => Worth::Nothing,
             (true, false) => Worth::News(term),
@@ -89,9 +92,12 @@ impl Letter {
         match self.kind {
             Kind::VoteReply => nothing_if(is_over || is_now && receiver.role != Role::Candidate),
             Kind::AppendReply(matched) => {
+                let held = receiver.matched[self.from];
+                // What its sender holds all of, it will never refuse; unless there will be more of it.
+                let is_all = ends.appends_are_over && held + 1 == matched && held == receiver.last;
                 let is_known = receiver.role == Role::Leader
                     && receiver.term == term
-                    && receiver.matched[self.from] >= matched
+                    && (held >= matched || is_all)
                     && scope.snapshots == 0
                     && scope.changes < 2;
                 nothing_if(is_over || is_now && follows || is_known)
@@ -100,15 +106,17 @@ impl Letter {
             Kind::HeartbeatReply => {
                 nothing_if(is_over || is_now && follows || scope.snapshots == 0)
             }
-            Kind::News(term) => nothing_if(asked >= term),
+            Kind::News(term) => nothing_if(at_receiver >= term),
             Kind::TimeoutNow => nothing_if(is_over),
             _ if is_over && self.kind != Kind::Other => news_if(true, Term(1)),
             // Whatever the answer, nobody counts it.
             Kind::RequestVote => {
-                let stands = asker < term || asker == term && sender.role == Role::Candidate;
+                let stands =
+                    at_sender < term || at_sender == term && sender.role == Role::Candidate;
                 news_if(is_now && receiver.has_voted(crashes_are_over) && !stands, term)
             }
-            Kind::Commit => news_if(is_now && crashes_are_over && receiver.term == term, term),
+            // If it changes nothing now, it never will.
+            Kind::Commit | Kind::Append => news_if(is_now && crashes_are_over && follows, term),
             Kind::Leads | Kind::Other => Worth::Full,
         }
     }
@@ -145,9 +153,8 @@ impl Kind {
             Message::StaleTerm => Self::News(envelope.term),
             Message::RequestVote { .. } => Self::RequestVote,
             Message::Commit { .. } => Self::Commit,
-            Message::AppendEntries(_) | Message::Heartbeat { .. } | Message::InstallSnapshot(_) => {
-                Self::Leads
-            }
+            Message::AppendEntries(_) => Self::Append,
+            Message::Heartbeat { .. } | Message::InstallSnapshot(_) => Self::Leads,
             Message::TimeoutNow => Self::TimeoutNow,
             _ => Self::Other,
         }

@@ -116,7 +116,9 @@ impl<C: Core> Local<C> {
             }
             Happening::Snapshot => {
                 let node = self.node();
-                let Some(take) = node.take_snapshot(node.applied()) else { return self.go(scope, Input::Tick) };
+                let Some(take) = node.take_snapshot(node.applied()) else {
+                    return self.go(scope, Input::Tick);
+                };
                 self.disk.store(take.meta().clone());
                 self.go(scope, Input::SnapshotTaken(take.done()))
             }
@@ -155,8 +157,10 @@ impl<C: Core> Local<C> {
     fn write(&mut self, write: &Write) -> Result<bool, Breach> {
         let before = self.disk.hard_state.unwrap_or_default();
         let id = self.node().id();
-        self.disk.take(write).map_err(|wrong| {
-            Breach { property: Property::WriteLane, nodes: vec![id], witness: format!("{id} {wrong}") }
+        self.disk.take(write).map_err(|wrong| Breach {
+            property: Property::WriteLane,
+            nodes: vec![id],
+            witness: format!("{id} {wrong}"),
         })?;
         Conduct::wrote(id, before, self.disk.hard_state.unwrap_or_default())?;
         Ok(write.truncate_from.is_some() || write.install.is_some())

@@ -2,6 +2,8 @@
 
 use raft_core::{ClusterId, Membership, MembershipParts, NodeId, Settings, Ticks, Toggle};
 
+use crate::timeline::put;
+
 /// The most nodes: the names of more have too many permutations.
 pub const MAX_NODES: u64 = 5;
 
@@ -86,7 +88,9 @@ pub enum ScopeError {
     #[error("{0} nodes: there must be 1 to {MAX_NODES}")]
     Nodes(u64),
     /// Too few or too many founders.
-    #[error("{founders} founders of {nodes} nodes: there must be at least one, and no more than nodes")]
+    #[error(
+        "{founders} founders of {nodes} nodes: there must be at least one, and no more than nodes"
+    )]
     Founders {
         /// How many found the cluster.
         founders: u64,
@@ -126,10 +130,11 @@ impl Scope {
     /// The scope in a line.
     pub fn told(&self) -> String {
         let Self { nodes, founders, terms, entries, crashes, duplicates, .. } = *self;
-        let mut text = format!("{nodes} nodes, {terms} terms, {entries} entries, {crashes} crashes");
+        let mut text =
+            format!("{nodes} nodes, {terms} terms, {entries} entries, {crashes} crashes");
         let mut say = |count: u64, what: &str| {
             if count > 0 {
-                text.push_str(&format!(", {count} {what}"));
+                put(&mut text, format_args!(", {count} {what}"));
             }
         };
         say(u64::from(duplicates), "duplicates");
@@ -147,7 +152,7 @@ impl Scope {
             (!self.forgets, "with all late answers"),
         ] {
             if is_so {
-                text.push_str(&format!(", {what}"));
+                put(&mut text, format_args!(", {what}"));
             }
         }
         text
@@ -250,7 +255,12 @@ mod tests {
             assert_eq!((renamings.len(), different.len()), (count, count));
             for names in renamings {
                 assert!(names.iter().collect::<BTreeSet<_>>().len() == names.len());
-                assert!(names[1..].iter().zip(1..).all(|(new, old)| (*new <= founders) == (old <= founders)));
+                assert!(
+                    names[1..]
+                        .iter()
+                        .zip(1..)
+                        .all(|(new, old)| (*new <= founders) == (old <= founders))
+                );
             }
         }
     }

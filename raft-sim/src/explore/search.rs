@@ -74,6 +74,8 @@ pub struct Found {
     pub breach: Breach,
     /// The steps; the last one violates it.
     pub steps: Vec<Step>,
+    /// How many of them lead to where the search begins.
+    pub before: usize,
 }
 
 /// Words of a chunk of states that a thread takes at a time.
@@ -124,7 +126,7 @@ impl<C: Core, T: FnMut(Progress) + Send> Search<'_, C, T> {
         let begin = match self.space.begin() {
             Ok(begin) => begin,
             Err(breach) => {
-                let found = Some(Found { breach, steps: Vec::new() });
+                let found = Some(Found { breach, steps: Vec::new(), before: 0 });
                 return self.explored(0, 0, found);
             }
         };
@@ -144,9 +146,10 @@ impl<C: Core, T: FnMut(Progress) + Send> Search<'_, C, T> {
         }
         self.tell(depth);
         let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let found = broken.map(|(from, action, breach)| Found {
-            steps: told::steps(self.space, &self.visited, &begin, from, action, &breach),
-            breach,
+        let found = broken.map(|(from, action, breach)| {
+            let (steps, before) =
+                told::steps(self.space, &self.visited, &begin, from, action, &breach);
+            Found { breach, steps, before }
         });
         self.explored(depth, waiting, found)
     }

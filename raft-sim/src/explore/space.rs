@@ -3,8 +3,6 @@
 //! What happens to a node depends on nothing but the node and what happens to it. So it is computed once for each pair, on the
 //! real core, and looked up after that: a state is a few numbers, and a step of the search is a few look-ups.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use raft_core::{Envelope, Membership, NodeId, Role, Term};
 
 use super::action::Action;
@@ -17,7 +15,6 @@ use super::letter::{Letter, token};
 use super::local::{Happening, Local};
 use super::scope::Scope;
 use super::state::PLACES;
-use super::table::Table;
 use crate::draw::mix;
 use crate::hash::mixed;
 
@@ -31,6 +28,7 @@ pub(super) struct Known<C> {
 
 /// What the search asks of a node over and over.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub(super) struct Facts {
     pub(super) role: Role,
     pub(super) term: Term,
@@ -44,6 +42,8 @@ pub(super) struct Facts {
     /// Whether it has voted in its term, and whether its disk says so of the term there.
     voted: bool,
     durably_voted: bool,
+    /// Its last entry.
+    pub(super) last: u64,
     /// Of a leader: what each other node is known to hold.
     pub(super) matched: [u64; PLACES],
 }
@@ -65,8 +65,6 @@ pub(super) enum Outcome {
     Broken(Box<Breach>),
 }
 
-const SHARDS: usize = 64;
-
 /// All that was met.
 pub(super) struct Space<C> {
     pub(super) scope: Scope,
@@ -76,7 +74,7 @@ pub(super) struct Space<C> {
     pub(super) locals: Arena<Known<C>>,
     pub(super) letters: Arena<Letter>,
     pub(super) pasts: Arena<Past>,
-    outcomes: [Mutex<Table<Arc<Outcome>>>; SHARDS],
+    outcomes: Arena<Outcome>,
 }
 
 /// What tells parts of a fingerprint apart.
@@ -93,7 +91,7 @@ impl<C: Core> Space<C> {
             locals: Arena::default(),
             letters: Arena::default(),
             pasts: Arena::default(),
-            outcomes: std::array::from_fn(|_| Mutex::default()),
+            outcomes: Arena::default(),
         }
     }
 
@@ -117,8 +115,9 @@ impl<C: Core> Space<C> {
     }
 
     /// The number of a message.
-    pub(super) fn letter(&self, envelope: Envelope) -> u32 {
-        let print = |names: &Names| mix(OF_MESSAGE ^ fingerprint(&envelope, names, Origin::default()));
+    pub(super) fn letter(&self, envelope: &Envelope) -> u32 {
+        let print =
+            |names: &Names| mix(OF_MESSAGE ^ fingerprint(envelope, names, Origin::default()));
         let own = print(&self.renamings[0]);
         self.letters.find(own).unwrap_or_else(|| {
             let prints = self.renamings.iter().map(print).collect();
@@ -128,12 +127,12 @@ impl<C: Core> Space<C> {
 
     /// The number of a request that is good for nothing but news.
     pub(super) fn token(&self, from: usize, to: usize, term: Term) -> u32 {
-        self.letter(token(id_at(from), id_at(to), term))
+        self.letter(&token(id_at(from), id_at(to), term))
     }
 
     /// The number of a past.
-    pub(super) fn past(&self, ghost: Ghost) -> u32 {
-        let print = |names: &Names| mix(OF_PAST ^ fingerprint(&ghost, names, Origin::default()));
+    pub(super) fn past(&self, ghost: &Ghost) -> u32 {
+        let print = |names: &Names| mix(OF_PAST ^ fingerprint(ghost, names, Origin::default()));
         let own = print(&self.renamings[0]);
         self.pasts.find(own).unwrap_or_else(|| {
             let prints = self.renamings.iter().map(print).collect();
@@ -142,15 +141,8 @@ impl<C: Core> Space<C> {
     }
 
     /// What becomes of a node, computed if it was not before.
-    pub(super) fn outcome(&self, local: u32, action: Action, key: u64) -> Arc<Outcome> {
-        let shard = &self.outcomes[usize::try_from(key >> 58).expect("six bits")];
-        let known = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let outcome = Arc::new(self.compute(local, action));
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.insert(key, outcome.clone());
-            outcome
-        })
+    pub(super) fn outcome(&self, local: u32, action: Action, key: u64) -> &Outcome {
+        self.outcomes.get(self.outcomes.intern(key, || self.compute(local, action)))
     }
 
     fn compute(&self, number: u32, action: Action) -> Outcome {
@@ -172,7 +164,7 @@ impl<C: Core> Space<C> {
             Ok(taken) => {
                 let local = self.local(taken.local);
                 let sends: Box<[u32]> =
-                    taken.sends.into_iter().map(|envelope| self.letter(envelope)).collect();
+                    taken.sends.into_iter().map(|envelope| self.letter(&envelope)).collect();
                 if local == number && sends.is_empty() {
                     return Outcome::Nothing;
                 }
@@ -193,6 +185,7 @@ impl Facts {
         }
         Self {
             matched,
+            last: node.last().index.0,
             voted: node.vote().is_some(),
             durably_voted: disk.vote.is_some(),
             role: node.role(),
@@ -220,12 +213,12 @@ impl<C: Core> Space<C> {
         }
         let mut ghost = Ghost::default();
         if self.scope.start == super::scope::Beginning::Led {
-            super::led::lead(&self.scope, &self.founding, &mut locals, &mut ghost)?;
+            let _happened = super::led::lead(&self.scope, &self.founding, &mut locals, &mut ghost)?;
         }
         for (place, local) in locals.into_iter().enumerate() {
             state.locals[place] = self.local(local);
         }
-        state.ghost = self.past(ghost);
+        state.ghost = self.past(&ghost);
         Ok(state)
     }
 }
@@ -234,4 +227,3 @@ impl<C: Core> Space<C> {
 pub(super) fn id_at(place: usize) -> NodeId {
     NodeId(place as u64 + 1)
 }
-

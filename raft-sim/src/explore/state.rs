@@ -98,7 +98,10 @@ mod tests {
         }
         state.remove(9);
         state.spent = state.spent.and(Bound::Snapshots, 1).expect("one is allowed");
-        assert_eq!((state.spent.and(Bound::Snapshots, 1), state.spent.of(Bound::Crashes)), (None, 0));
+        assert_eq!(
+            (state.spent.and(Bound::Snapshots, 1), state.spent.of(Bound::Crashes)),
+            (None, 0)
+        );
         let mut words = Vec::new();
         state.pack(3, 77, &mut words);
         state.pack(3, 78, &mut words);

@@ -8,7 +8,6 @@
 //! * A message arrives twice by arriving and staying under way.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::action::Action;
 use super::checks::Scene;
@@ -28,7 +27,7 @@ pub(super) type Followed<'a> = Result<(&'a State, u64), Breach>;
 /// Takes steps, and remembers what it has looked up.
 pub(super) struct Stepper<'s, C> {
     pub(super) space: &'s Space<C>,
-    known: Table<Arc<Outcome>>,
+    known: Table<&'s Outcome>,
     pub(super) child: State,
     /// The sums of the parts' fingerprints, under each renaming: of the state, and of the one that follows.
     sums: Vec<u64>,
@@ -162,10 +161,10 @@ impl<'s, C: Core> Stepper<'s, C> {
         true
     }
 
-    pub(super) fn outcome(&mut self, local: u32, action: Action) -> Arc<Outcome> {
+    pub(super) fn outcome(&mut self, local: u32, action: Action) -> &'s Outcome {
         let key = mix(u64::from(local) << 32 | u64::from(action.code()));
         let space = self.space;
-        self.known.entry(key).or_insert_with(|| space.outcome(local, action, key)).clone()
+        self.known.entry(key).or_insert_with(|| space.outcome(local, action, key))
     }
 
     /// Something happens at a node.
@@ -177,8 +176,7 @@ impl<'s, C: Core> Stepper<'s, C> {
         spent: Spent,
         visit: &mut impl FnMut(Action, Followed<'_>) -> bool,
     ) -> bool {
-        let outcome = self.outcome(state.locals[place], action);
-        let (local, sends, notes) = match &*outcome {
+        let (local, sends, notes) = match self.outcome(state.locals[place], action) {
             Outcome::Nothing => return true,
             Outcome::Broken(breach) => return visit(action, Err((**breach).clone())),
             Outcome::Next { local, sends, notes } => (*local, sends, notes.as_deref()),
@@ -233,12 +231,11 @@ impl<'s, C: Core> Stepper<'s, C> {
         let known = |place: usize| -> &Known<C> { space.locals.get(self.child.locals[place]) };
         let all: [&Local<C>; PLACES] =
             std::array::from_fn(|place| &known(place.min(self.nodes() - 1)).local);
-        let scene =
-            Scene { locals: &all[..self.nodes()], place, notes, founding: &space.founding };
+        let scene = Scene { locals: &all[..self.nodes()], place, notes, founding: &space.founding };
         let mut ghost = Cow::Borrowed(&space.pasts.get(self.child.ghost).ghost);
         scene.judge(&mut ghost)?;
         if let Cow::Owned(ghost) = ghost {
-            let past = space.past(ghost);
+            let past = space.past(&ghost);
             subtract(&mut self.child_sums, &space.pasts.get(self.child.ghost).prints);
             add(&mut self.child_sums, &space.pasts.get(past).prints);
             self.child.ghost = past;
@@ -250,7 +247,7 @@ impl<'s, C: Core> Stepper<'s, C> {
 /// The least fingerprint under all renamings.
 fn canonical(sums: &[u64], spent: Spent) -> u64 {
     let least = sums.iter().map(|sum| mix(*sum)).min().unwrap_or_default();
-    mix(least ^ mix(spent.0 ^ 0x7370_656e_74))
+    mix(least ^ mix(spent.0 ^ 0x0073_7065_6e74))
 }
 
 fn add(sums: &mut [u64], prints: &[u64]) {

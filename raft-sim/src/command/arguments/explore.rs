@@ -80,6 +80,9 @@ pub(crate) struct ExploreArguments {
     /// Write the steps to a violation as a scenario, if the simulator can be made to take them
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write what came of it as JSON; `-` is standard output, which then has nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 impl ExploreArguments {

@@ -9,6 +9,7 @@ Usage: cargo run --release -p raft-mutants -- [options]
 
   --only B01,B02   run only these mutants; no table is then written
   --bands N        run the first N of the three bands of seeds (default 3); if fewer, docs/MUTANTS.md is not written
+  --explore        look for mutants in small scopes instead, and print the rows of the table in docs/EXPLORE.md
   --check          write neither docs/MUTANTS.md nor docs/SHRINKING.md
   --help           this text";
 
@@ -21,6 +22,8 @@ pub(crate) enum Mode {
     WriteShrunk,
     /// They are printed.
     Check,
+    /// Mutants are looked for in small scopes instead; the rows of a table are printed.
+    Explore,
     /// There are none: only the usage is printed.
     Help,
 }
@@ -48,6 +51,7 @@ impl Options {
             match argument.as_str() {
                 "--only" => options.only.extend(value("--only")?.split(',').map(str::to_owned)),
                 "--bands" => options.bands = bands_from(&value("--bands")?)?,
+                "--explore" => options.mode = Mode::Explore,
                 "--check" => options.mode = Mode::Check,
                 "--help" | "-h" => options.mode = Mode::Help,
                 _ => return Err(Error::Usage(format!("unknown argument `{argument}`"))),
