@@ -399,6 +399,11 @@ impl Conduct {
             return Ok(());
         }
         let id = facts.from;
+        if let Some(first) = disk.vote.filter(|_| disk.term == facts.term) {
+            let witness =
+                format!("{id} gave its vote of {} to {first} and then to {vote}", facts.term);
+            return breach(Property::OneVotePerTerm, id, witness);
+        }
         breach(
             Property::DurableBeforeSend,
             id,

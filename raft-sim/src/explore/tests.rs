@@ -107,7 +107,7 @@ impl Core for Generous {
 #[test]
 fn a_generous_core_is_found_on_the_shortest_way() {
     let found = explored::<Generous>(two()).found.expect("it is found");
-    assert_eq!(found.breach.property, Property::DurableBeforeSend);
+    assert_eq!(found.breach.property, Property::OneVotePerTerm);
     let steps: Vec<&str> = found.steps.iter().map(|step| step.text.as_str()).collect();
     assert_eq!(steps.len(), 5, "{steps:#?}");
     assert!(steps[3].contains("RequestVote"), "{steps:#?}");

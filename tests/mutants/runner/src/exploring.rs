@@ -9,18 +9,20 @@ use crate::Error;
 use crate::mutant::Mutant;
 
 /// Scopes, the smallest first: a mutant is looked for in each until it is found.
-const SCOPES: [&str; 11] = [
+const SCOPES: [&str; 13] = [
     "--nodes 2 --entries 1 --crashes 1",
     "--nodes 2 --entries 1 --crashes 0 --heartbeats 1 --duplicates 1",
-    "--nodes 2 --entries 1 --crashes 1 --snapshots 1 --heartbeats 1 --led",
+    "--nodes 3 --led --entries 1 --crashes 0",
+    "--nodes 3 --led --entries 1 --crashes 0 --terms 3 --window 1",
+    "--nodes 3 --founders 2 --led --entries 0 --crashes 0 --changes 1",
+    "--nodes 2 --entries 0 --crashes 0 --pre-vote --campaigns 3",
+    "--nodes 2 --led --entries 1 --crashes 1 --snapshots 1 --heartbeats 1",
+    "--nodes 3 --led --entries 0 --crashes 1 --terms 3 --window 1",
     "--nodes 3 --entries 2 --crashes 0 --window 1 --batch 1",
-    "--nodes 3 --entries 1 --crashes 1",
-    "--nodes 3 --entries 0 --crashes 0 --pre-vote --campaigns 2",
-    "--nodes 3 --entries 0 --crashes 1 --changes 1 --led",
-    "--nodes 3 --founders 2 --entries 0 --crashes 0 --changes 1 --led",
-    "--nodes 3 --entries 0 --crashes 0 --terms 3 --changes 2 --led",
-    "--nodes 3 --entries 1 --crashes 0 --terms 3",
-    "--nodes 3 --entries 1 --crashes 1 --terms 3 --led --window 1",
+    "--nodes 3 --led --entries 0 --crashes 0 --changes 1 --terms 3",
+    "--nodes 3 --led --entries 0 --crashes 0 --changes 2 --terms 3",
+    "--nodes 3 --entries 0 --crashes 1",
+    "--nodes 3 --led --entries 1 --crashes 0 --snapshots 1 --heartbeats 2",
 ];
 
 /// How long is looked in one scope.
