@@ -48,7 +48,10 @@ where
     if !is_read {
         print(&summary(&scope, &explored))?;
     }
-    let Some(found) = &explored.found else { return Ok(Outcome::Clean) };
+    let Some(found) = &explored.found else {
+        // As a campaign that proved too little has failed.
+        return Ok(if explored.is_complete { Outcome::Clean } else { Outcome::Violated });
+    };
     if !is_read {
         print(&way(found))?;
     }
