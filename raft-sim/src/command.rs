@@ -19,6 +19,7 @@
 mod arguments;
 mod bench;
 mod check;
+mod explore;
 mod files;
 mod html;
 mod merge;
@@ -73,6 +74,7 @@ pub fn main_with<R: Raft + 'static, M: Machine + 'static>() -> ExitCode {
         Action::Check(arguments) => check::check::<R, M>(&arguments),
         Action::Shrink(arguments) => shrink::shrink::<R, M>(&arguments),
         Action::Merge(arguments) => merge::merge(&arguments),
+        Action::Explore(arguments) => explore::explore::<R, M>(&arguments),
         Action::Bench(arguments) => bench::bench::<R, M>(&arguments),
     };
     match outcome {

@@ -45,6 +45,7 @@ pub mod page;
 pub mod run_file;
 pub mod rerun;
 pub mod shrink;
+pub mod explore;
 mod testing;
 #[cfg(feature = "command")]
 pub mod command;

@@ -1,5 +1,7 @@
 //! What can be asked of the command, and how bad use of it is answered: in one line.
 
+mod explore;
+
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use raft_core::{Instant, NodeId};
 
 use crate::campaign::{SeedRequest, Shard, Source};
 use crate::units::exact;
+
+pub(crate) use explore::ExploreArguments;
 
 /// What is judged when, besides violations.
 const PROOF: &str = "\
@@ -50,6 +54,8 @@ pub(crate) enum Action {
     Shrink(ShrinkArguments),
     /// Makes one report of the shards of a campaign
     Merge(MergeArguments),
+    /// Meets every state of a small scope, on the real core, and checks each step
+    Explore(ExploreArguments),
     /// Measures how many events a second are simulated, checked and unchecked
     Bench(BenchArguments),
 }

@@ -10,6 +10,7 @@
 //! Invariant: the sources of the workspace are never written to; mutants live in `target/mutants/`.
 
 mod bands;
+mod exploring;
 mod mutant;
 mod options;
 mod shrinking;
@@ -85,6 +86,9 @@ fn run(options: &Options) -> Result<ExitCode, Error> {
     let mutants = options.selected(mutant::load(&root.join("tests/mutants"))?)?;
     let bands = &bands::ALL[..options.bands];
     let tree = Tree::new(&root)?;
+    if options.mode == Mode::Explore {
+        return explore(&tree, &mutants);
+    }
     let core = tree.core()?;
     let mut rows = Vec::with_capacity(mutants.len());
     for mutant in mutants {
@@ -125,6 +129,18 @@ fn specify(tree: &Tree, mutant: &Mutant, bands: &[Band]) -> Result<Vec<Outcome>,
     tree.apply(mutant)?;
     let command = tree.build(mutant)?;
     simulate::all(&command, mutant, bands, Net::Specification)
+}
+
+/// Builds each mutant and looks for it in small scopes; prints the rows of the table in `docs/EXPLORE.md`.
+fn explore(tree: &Tree, mutants: &[Mutant]) -> Result<ExitCode, Error> {
+    for mutant in mutants {
+        tree.reset()?;
+        tree.apply(mutant)?;
+        let command = tree.build(mutant)?;
+        let found = exploring::explore(&command, mutant)?;
+        println!("{}", exploring::row(mutant, found.as_ref()));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Builds one mutant, runs it on every band, and makes its first failing seed smaller.

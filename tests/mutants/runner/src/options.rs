@@ -10,6 +10,7 @@ Usage: cargo run --release -p raft-mutants -- [options]
   --only B01,B02   run only these mutants; no table is then written
   --bands N        run the first N of the three bands of seeds (default 3); if fewer, docs/MUTANTS.md is not written
   --specification  see what the specification alone catches, and write docs/SPECIFICATION.md; nothing is made smaller
+  --explore        look for mutants in small scopes instead, and print the rows of the table in docs/EXPLORE.md
   --check          write neither docs/MUTANTS.md nor docs/SHRINKING.md
   --help           this text";
 
@@ -24,6 +25,8 @@ pub(crate) enum Mode {
     WriteSpecification,
     /// They are printed.
     Check,
+    /// Mutants are looked for in small scopes instead; the rows of a table are printed.
+    Explore,
     /// There are none: only the usage is printed.
     Help,
 }
@@ -64,6 +67,7 @@ impl Options {
                 "--only" => options.only.extend(value("--only")?.split(',').map(str::to_owned)),
                 "--bands" => options.bands = bands_from(&value("--bands")?)?,
                 "--specification" => options.net = Net::Specification,
+                "--explore" => options.mode = Mode::Explore,
                 "--check" => options.mode = Mode::Check,
                 "--help" | "-h" => options.mode = Mode::Help,
                 _ => return Err(Error::Usage(format!("unknown argument `{argument}`"))),
