@@ -4,8 +4,8 @@
 //! consensus (thesis §4.3) and snapshots (paper §7): of a node its term, vote, role, log and commit index; of
 //! the whole the messages that were sent, and the committed log. Logs are the terms of their entries: an index
 //! and a term name an entry. Every step of a simulated node must be an action of the specification
-//! ([`actions`](self::actions)), or several in a row, whose conditions hold of that node and of messages that were sent
-//! before; and every message must be one that the sender's state allows ([`messages`](self::messages)).
+//! ([`actions`]), or several in a row, whose conditions hold of that node and of messages that were sent
+//! before; and every message must be one that the sender's state allows ([`messages`]).
 //!
 //! This is another net than the checks of properties: those say what must never be seen, this says what may be done.
 //! A node may depart from it long before anything bad is seen, or without. It shares nothing with them but the
