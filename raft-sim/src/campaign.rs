@@ -154,7 +154,7 @@ impl Campaign {
             Ended::TimeUp => Completion::TimeUp,
             Ended::Enough => Completion::TooManyFailures,
         };
-        tally.into_inner().finish(self, completion, started.elapsed())
+        tally.into_inner().finish::<M>(self, completion, started.elapsed())
     }
 }
 

@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Mark;
+
 /// Defines [`Situation`]: variant, stable name, minimum share of seeds per million, sentence.
 macro_rules! situations {
     ($($situation:ident, $name:literal, $minimum:literal, $sentence:literal;)*) => {
@@ -157,12 +159,16 @@ impl Searches {
 }
 
 const SITUATIONS: usize = Situation::ALL.len();
+/// The most marks that a machine may have: a bit each.
+const MARKS: usize = 64;
 
 /// How often each situation occurred in one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "CoverageParts", from = "CoverageParts")]
 pub struct Coverage {
     counts: [u64; SITUATIONS],
+    /// The marks of the machine's own that were met, a bit each.
+    marks: u64,
     /// How the linearizability searches went.
     pub searches: Searches,
 }
@@ -172,19 +178,20 @@ pub struct Coverage {
 #[serde(default)]
 struct CoverageParts {
     situations: BTreeMap<Situation, u64>,
+    marks: u64,
     searches: Searches,
 }
 
 impl From<Coverage> for CoverageParts {
     fn from(coverage: Coverage) -> Self {
         let situations = coverage.iter().filter(|(_, count)| *count > 0).collect();
-        Self { situations, searches: coverage.searches }
+        Self { situations, marks: coverage.marks, searches: coverage.searches }
     }
 }
 
 impl From<CoverageParts> for Coverage {
     fn from(parts: CoverageParts) -> Self {
-        let mut coverage = Self { searches: parts.searches, ..Self::default() };
+        let mut coverage = Self { marks: parts.marks, searches: parts.searches, ..Self::default() };
         for (situation, count) in parts.situations {
             coverage.counts[situation as usize] = count;
         }
@@ -194,7 +201,7 @@ impl From<CoverageParts> for Coverage {
 
 impl Default for Coverage {
     fn default() -> Self {
-        Self { counts: [0; SITUATIONS], searches: Searches::default() }
+        Self { counts: [0; SITUATIONS], marks: 0, searches: Searches::default() }
     }
 }
 
@@ -202,6 +209,16 @@ impl Coverage {
     /// Counts one occurrence.
     pub fn note(&mut self, situation: Situation) {
         self.counts[situation as usize] += 1;
+    }
+
+    /// Notes that marks of the machine's own were met.
+    pub(crate) fn meet(&mut self, marks: u64) {
+        self.marks |= marks;
+    }
+
+    /// The marks of the machine's own that were met: bit `n` for the `n`th of [`Machine::MARKS`](crate::Machine::MARKS).
+    pub fn marks(&self) -> u64 {
+        self.marks
     }
 
     /// How often it occurred.
@@ -219,6 +236,7 @@ impl Coverage {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
+        self.marks |= other.marks;
         self.searches.merge(&other.searches);
     }
 }
@@ -228,6 +246,8 @@ impl Coverage {
 pub struct Scorecard {
     seeds: u64,
     seeds_with: [u64; SITUATIONS],
+    /// In how many seeds each mark of the machine's own was met.
+    seeds_with_mark: [u64; MARKS],
     total: Coverage,
 }
 
@@ -262,9 +282,65 @@ pub struct Score {
     pub standing: Standing,
 }
 
+/// How a mark of the machine's own stands after a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkScore {
+    /// Its name.
+    pub mark: String,
+    /// In how many seeds it was met.
+    pub seeds: u64,
+    /// In how many of a million seeds it was met.
+    pub share_per_million: u64,
+    /// In how many of a million seeds it must be met.
+    pub minimum_per_million: u32,
+    /// In how many seeds of this campaign it must be met.
+    pub demanded: u64,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+impl MarkScore {
+    /// How a mark stands that was met in so many of all seeds.
+    pub(crate) fn new(mark: &str, minimum_per_million: u32, seeds: u64, all: u64) -> Self {
+        let demanded = demanded(minimum_per_million, all);
+        Self {
+            mark: mark.to_owned(),
+            seeds,
+            share_per_million: share(seeds, all),
+            minimum_per_million,
+            demanded,
+            standing: Standing::of(seeds, demanded),
+        }
+    }
+}
+
+/// In how many seeds something must occur. Rounded down: a short campaign is not asked for what it can hardly meet.
+fn demanded(minimum_per_million: u32, seeds: u64) -> u64 {
+    seeds.saturating_mul(u64::from(minimum_per_million)) / 1_000_000
+}
+
+fn share(seeds: u64, all: u64) -> u64 {
+    seeds.saturating_mul(1_000_000).checked_div(all).unwrap_or(0)
+}
+
+impl Standing {
+    fn of(seeds: u64, demanded: u64) -> Self {
+        match seeds {
+            0 => Self::Missing,
+            seeds if seeds < demanded => Self::TooRare,
+            _ => Self::Seen,
+        }
+    }
+}
+
 impl Default for Scorecard {
     fn default() -> Self {
-        Self { seeds: 0, seeds_with: [0; SITUATIONS], total: Coverage::default() }
+        Self {
+            seeds: 0,
+            seeds_with: [0; SITUATIONS],
+            seeds_with_mark: [0; MARKS],
+            total: Coverage::default(),
+        }
     }
 }
 
@@ -274,6 +350,9 @@ impl Scorecard {
         self.seeds += 1;
         for (seeds, (_, count)) in self.seeds_with.iter_mut().zip(coverage.iter()) {
             *seeds += u64::from(count > 0);
+        }
+        for (bit, seeds) in self.seeds_with_mark.iter_mut().enumerate() {
+            *seeds += coverage.marks >> bit & 1;
         }
         self.total.merge(coverage);
     }
@@ -301,6 +380,9 @@ impl Scorecard {
         for (seeds, more) in self.seeds_with.iter_mut().zip(other.seeds_with) {
             *seeds += more;
         }
+        for (seeds, more) in self.seeds_with_mark.iter_mut().zip(other.seeds_with_mark) {
+            *seeds += more;
+        }
         self.total.merge(&other.total);
     }
 
@@ -318,22 +400,25 @@ impl Scorecard {
     pub fn score(&self, situation: Situation) -> Score {
         let seeds = self.seeds_with[situation as usize];
         let minimum_per_million = situation.minimum_per_million();
-        // Rounded down: a short campaign is not asked for what it can hardly meet.
-        let demanded = self.seeds.saturating_mul(u64::from(minimum_per_million)) / 1_000_000;
-        let standing = match seeds {
-            0 => Standing::Missing,
-            seeds if seeds < demanded => Standing::TooRare,
-            _ => Standing::Seen,
-        };
+        let demanded = demanded(minimum_per_million, self.seeds);
         Score {
             situation,
             seeds,
             total: self.total.count(situation),
-            share_per_million: seeds.saturating_mul(1_000_000).checked_div(self.seeds).unwrap_or(0),
+            share_per_million: share(seeds, self.seeds),
             minimum_per_million,
             demanded,
-            standing,
+            standing: Standing::of(seeds, demanded),
         }
+    }
+
+    /// Where the marks of the machine's own stand: those beyond the 64th are left out.
+    pub fn mark_scores(&self, marks: &[Mark]) -> Vec<MarkScore> {
+        let scores = marks.iter().zip(self.seeds_with_mark);
+        let score = |(mark, seeds): (&Mark, u64)| {
+            MarkScore::new(mark.name, mark.minimum_per_million, seeds, self.seeds)
+        };
+        scores.map(score).collect()
     }
 
     /// Every situation with where it stands.

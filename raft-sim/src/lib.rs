@@ -51,5 +51,5 @@ mod testing;
 pub mod command;
 
 pub use draw::Draw;
-pub use machine::{Machine, Positions};
+pub use machine::{Machine, Mark, Positions};
 pub use testing::{Check, check, scenario_text, scenarios};

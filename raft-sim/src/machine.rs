@@ -15,6 +15,16 @@ pub enum Positions {
     Used,
 }
 
+/// A situation of a machine's own that a campaign should meet, as it should meet those of
+/// [`Situation`](crate::coverage::Situation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// A stable name, for reports: `overdrawn`.
+    pub name: &'static str,
+    /// In how many of a million seeds of a default campaign it must occur at least.
+    pub minimum_per_million: u32,
+}
+
 /// A replicated state machine that can be simulated.
 ///
 /// It must be deterministic: the same commands at the same positions give the same outputs and digests.
@@ -24,6 +34,15 @@ pub trait Machine: Default + Clone {
     /// the search for a linear order is left out for such a machine, and counted as left out. The
     /// check against the order of the log is made all the same.
     const POSITIONS: Positions = Positions::Ignored;
+
+    /// Situations of its own that a campaign should meet, at most 64: the summary lists them, and a campaign that met
+    /// one too rarely has failed. [`Machine::marks`] says which of them were met.
+    const MARKS: &'static [Mark] = &[];
+
+    /// The names of faults of its own: what befalls a machine that no entry of the log tells it, as the loss of what
+    /// it had cached. Seeds draw them into their plans; a scenario says `machine n2 suffers lost-cache`. A name has 1
+    /// to 24 small letters, digits and hyphens. [`Machine::suffer`] is told when one strikes.
+    const FAULTS: &'static [&'static str] = &[];
 
     /// Applies a committed command and says what the client is told.
     fn apply(&mut self, position: LogPosition, command: &Bytes) -> Bytes;
@@ -54,6 +73,17 @@ pub trait Machine: Default + Clone {
     fn invariant(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// Which of its [`Machine::MARKS`] it has met: bit `n` for the `n`th. It is asked after every entry, and what was
+    /// once met stays met in the run, whatever becomes of this machine.
+    fn marks(&self) -> u64 {
+        0
+    }
+
+    /// A fault of its own befalls it: one of [`Machine::FAULTS`]. Only `draw` decides what else there is to decide. The
+    /// replicas must stay equal all the same: its state, as [`Machine::digest`] tells it, and its outputs are compared
+    /// with theirs as ever.
+    fn suffer(&mut self, _fault: &str, _draw: &mut Draw) {}
 
     /// A command for a simulated client. Only `draw` decides what it is.
     fn command(draw: &mut Draw) -> Bytes;

@@ -11,6 +11,7 @@ mod action;
 mod benign;
 mod error;
 mod fault;
+mod fault_name;
 mod generate;
 mod network;
 
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, TimedAction};
 pub use error::PlanError;
 pub use fault::{CrashPoint, Cut, Fault, FaultKind, Nodes, StaticCut, Target, TimedFault, Way};
+pub use fault_name::FaultName;
 pub use generate::{GENERATOR_VERSION, Profile};
 pub use network::{Fate, MessageKind, Network, Order, Override, Rare, Span};
 pub use node::{

@@ -73,7 +73,7 @@ impl Context {
             Judgement::Violated
         } else if summary.idle() {
             Judgement::Idle
-        } else if self.vacuity == Vacuity::Fails && summary.vacuous().next().is_some() {
+        } else if self.vacuity == Vacuity::Fails && !vacuous(summary).is_empty() {
             Judgement::Vacuous
         } else {
             Judgement::Clean
@@ -156,9 +156,10 @@ pub(crate) fn printable(text: &str) -> String {
     line
 }
 
-/// The situations that a campaign has failed for, by name.
-fn vacuous(summary: &Summary) -> Vec<&'static str> {
-    summary.vacuous().map(|score| score.situation.name()).collect()
+/// The situations and marks that a campaign has failed for, by name.
+fn vacuous(summary: &Summary) -> Vec<&str> {
+    let situations = summary.vacuous().map(|score| score.situation.name());
+    situations.chain(summary.vacuous_marks().map(|score| score.mark.as_str())).collect()
 }
 
 /// The first few of many seeds.

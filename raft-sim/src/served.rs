@@ -15,6 +15,7 @@ use raft_core::session::{
 };
 use raft_core::{LogIndex, LogPosition, Term};
 
+use crate::draw::Draw;
 use crate::hash::hash_bytes;
 use crate::machine::Machine;
 
@@ -122,6 +123,16 @@ impl<M: Machine> Served<M> {
     /// What does not hold, in words.
     pub fn invariant(&self) -> Result<(), String> {
         self.machine.invariant()
+    }
+
+    /// Which of its marks the machine has met.
+    pub(crate) fn marks(&self) -> u64 {
+        self.machine.marks()
+    }
+
+    /// A fault of the machine's own befalls it.
+    pub(crate) fn suffer(&mut self, fault: &str, draw: &mut Draw) {
+        self.machine.suffer(fault, draw);
     }
 
     /// The command that took effect twice, if one did.

@@ -154,7 +154,7 @@ impl Check {
         }
         let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
         if let Some(failure) = summary.failures.first() {
-            return Err(self.complaint(&summary, failure));
+            return Err(self.complaint::<M>(&summary, failure));
         }
         if summary.idle() {
             return Err(format!(
@@ -236,8 +236,8 @@ impl Check {
     }
 
     /// What a failed campaign says.
-    fn complaint(&self, summary: &Summary, failure: &Failure) -> String {
-        let kept = keep_plan(failure.seed, self.profile).map_or_else(String::new, |path| {
+    fn complaint<M: Machine>(&self, summary: &Summary, failure: &Failure) -> String {
+        let kept = keep_plan::<M>(failure.seed, self.profile).map_or_else(String::new, |path| {
             format!("its plan is kept in {}, for RAFT_SIM_REPLAY=FILE\n", path.display())
         });
         format!(
@@ -270,8 +270,8 @@ impl Check {
 }
 
 /// Writes the plan of a failing seed to a file: a later version may make another plan of the seed.
-fn keep_plan(seed: u64, profile: Profile) -> Option<PathBuf> {
-    let plan = campaign::catch(|| Plan::generate(seed, profile)).ok()?;
+fn keep_plan<M: Machine>(seed: u64, profile: Profile) -> Option<PathBuf> {
+    let plan = campaign::catch(|| Plan::generate_for::<M>(seed, profile)).ok()?;
     kept(&plan.file_name(), &plan.to_json())
 }
 

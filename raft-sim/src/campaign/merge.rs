@@ -3,7 +3,7 @@
 use super::run::Failure;
 use super::summary::{Completion, Medians, Summary, groups, median};
 use super::{Seeds, Shard};
-use crate::coverage::{Scorecard, Situation};
+use crate::coverage::{MarkScore, Scorecard, Situation};
 use crate::draw::mix;
 use crate::verdict::Statistics;
 
@@ -73,6 +73,7 @@ impl Summary {
             operations: middle(|medians| medians.operations),
             faults: middle(|medians| medians.faults),
         };
+        let marks = marks(&shards, runs);
         let slowest = shards.iter().filter_map(|part| part.slowest).max_by_key(|it| it.wall_ms);
         let wall_ms = shards.iter().map(|part| part.wall_ms).max().unwrap_or(0);
         let completion = completion(&shards);
@@ -88,6 +89,7 @@ impl Summary {
             statistics,
             medians,
             coverage: scorecard.scores().collect(),
+            marks,
             searches: *scorecard.searches(),
             slowest,
             groups: groups(&failures),
@@ -95,6 +97,16 @@ impl Summary {
             ..first
         })
     }
+}
+
+/// How the marks of the machine's own stand in all parts together.
+fn marks(shards: &[Summary], runs: u64) -> Vec<MarkScore> {
+    let sum = |score: &MarkScore| {
+        let parts = shards.iter().flat_map(|part| &part.marks);
+        let seeds = parts.filter(|other| other.mark == score.mark).map(|other| other.seeds).sum();
+        MarkScore::new(&score.mark, score.minimum_per_million, seeds, runs)
+    };
+    shards.first().map(|part| part.marks.iter().map(sum).collect()).unwrap_or_default()
 }
 
 /// Whether two parts can be of one campaign.

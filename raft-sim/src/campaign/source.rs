@@ -77,7 +77,7 @@ impl Source {
                          that found it"
                     ));
                 }
-                Ok(Named::Plan(Box::new(Plan::generate(*seed, profile))))
+                Ok(Named::Plan(Box::new(Plan::generate_for::<M>(*seed, profile))))
             }
             Self::File(path) => {
                 let text = read(path);
@@ -92,7 +92,9 @@ impl Source {
                         let scenario = Scenario::read::<M>(&text);
                         scenario.map_err(|error| error.to_string())?.plan
                     } else {
-                        Plan::from_json(&text).map_err(|error| error.to_string())?
+                        let plan = Plan::from_json(&text).map_err(|error| error.to_string())?;
+                        plan.validate_for::<M>().map_err(|error| error.to_string())?;
+                        plan
                     };
                     Ok(Named::Plan(Box::new(plan)))
                 });

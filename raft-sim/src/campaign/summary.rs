@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::run::{Failure, Judged};
 use super::{Campaign, Seeds, Shard};
-use crate::coverage::{Score, Scorecard, Searches, Situation};
+use crate::coverage::{MarkScore, Score, Scorecard, Searches, Situation};
 use crate::draw::mix;
+use crate::machine::Machine;
 use crate::plan::{GENERATOR_VERSION, Profile};
 use crate::verdict::Statistics;
 use crate::violation::Property;
@@ -63,6 +64,9 @@ pub struct Summary {
     pub medians: Medians,
     /// How many runs each situation occurred in.
     pub coverage: Vec<Score>,
+    /// How many runs met each mark of the machine's own.
+    #[serde(default)]
+    pub marks: Vec<MarkScore>,
     /// How the searches for a linear order went.
     pub searches: Searches,
     /// The run that took longest.
@@ -134,6 +138,23 @@ impl Summary {
         self.coverage.iter().filter(|score| score.seeds < score.demanded)
     }
 
+    /// The marks of the machine's own for which this campaign proved too little, as [`Summary::vacuous`] says it of
+    /// situations.
+    pub fn vacuous_marks(&self) -> impl Iterator<Item = &MarkScore> {
+        let too_rare = self.marks.iter().filter(|score| score.seeds < score.demanded);
+        too_rare.filter(|score| self.counts(score.seeds, score.demanded))
+    }
+
+    /// Whether something that is too rare is held against the campaign.
+    fn counts(&self, seeds: u64, demanded: u64) -> bool {
+        match self.runs {
+            _ if self.profile != Profile::Default => false,
+            TELLING_RUNS.. => true,
+            COMMON_RUNS..TELLING_RUNS => seeds == 0 && demanded >= COMMON,
+            _ => false,
+        }
+    }
+
     /// The situations for which this campaign proved too little: in [`TELLING_RUNS`] or more, those that
     /// are too rare; in [`COMMON_RUNS`] or more, those that never occurred though [`COMMON`] runs or more
     /// should have met them; in fewer, none.
@@ -142,14 +163,9 @@ impl Summary {
     /// purpose, and the minimum shares are not theirs. And [`Situation::OversizeEntry`] is never among them:
     /// how large commands are is up to the machine.
     pub fn vacuous(&self) -> impl Iterator<Item = &Score> {
-        let (runs, profile) = (self.runs, self.profile);
-        self.too_rare().filter(move |score| match runs {
-            _ if profile != Profile::Default => false,
-            _ if score.situation == Situation::OversizeEntry => false,
-            TELLING_RUNS.. => true,
-            COMMON_RUNS..TELLING_RUNS => score.seeds == 0 && score.demanded >= COMMON,
-            _ => false,
-        })
+        let is_up_to_machine = |score: &&Score| score.situation == Situation::OversizeEntry;
+        let too_rare = self.too_rare().filter(move |score| !is_up_to_machine(score));
+        too_rare.filter(|score| self.counts(score.seeds, score.demanded))
     }
 }
 
@@ -179,7 +195,7 @@ impl Tally {
         self.scorecard.add(&verdict.coverage);
     }
 
-    pub(super) fn finish(
+    pub(super) fn finish<M: Machine>(
         self,
         campaign: &Campaign,
         completion: Completion,
@@ -202,6 +218,7 @@ impl Tally {
                 faults: median(self.faults),
             },
             coverage: self.scorecard.scores().collect(),
+            marks: self.scorecard.mark_scores(M::MARKS),
             searches: *self.scorecard.searches(),
             slowest: self.slowest,
             groups: groups(&self.failures),

@@ -302,14 +302,15 @@ impl<M: Machine> Checks<M> {
         self.coverage.searches.merge(&searches);
         let Finding::Violated(stuck) = finding else { return Ok(()) };
         let operation = history.operation(stuck.operation);
-        let node = operation.map_or(NodeId(0), |operation| operation.node);
+        // A client with a session asks one node after another.
+        let asked = operation.map(|operation| operation.node).filter(|node| *node != NOBODY);
         let witness = format!(
             "no order explains what clients saw: after {} of {} operations nothing lets {} take effect in time",
             stuck.placed,
             stuck.of,
             operation.map_or(stuck.operation.to_string(), |op| described(op, M::describe))
         );
-        Err(Violation::new(Property::Linearizability, at, &[node], witness))
+        Err(Violation::new(Property::Linearizability, at, asked.as_slice(), witness))
     }
 
     fn check_replay(&self, at: Instant) -> Result<(), Violation> {
@@ -404,12 +405,15 @@ fn described(
     describe: impl FnOnce(&Bytes, Option<&Bytes>) -> String,
 ) -> String {
     let output = operation.answer.as_ref().and_then(|answer| answer.output.as_ref());
+    let of = match operation.node {
+        NOBODY => "in a session".to_owned(),
+        node => format!("of {node}"),
+    };
     format!(
-        "{} ({}, asked by client {} at {} of {})",
+        "{} ({}, asked by client {} at {} {of})",
         operation.id,
         describe(&operation.command, output),
         operation.client,
         operation.invoked,
-        operation.node
     )
 }

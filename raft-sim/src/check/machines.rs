@@ -40,6 +40,7 @@ impl<M: Machine> Checks<M> {
             );
             return Err(Violation::new(Property::ExactlyOnce, at, &[node], witness));
         }
+        self.coverage.meet(machine.marks());
         machine.invariant().map_err(|wrong| {
             let witness = format!("{node}'s machine after {position}: {wrong}");
             Violation::new(Property::MachineInvariant, at, &[node], witness)

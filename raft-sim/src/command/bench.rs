@@ -180,7 +180,7 @@ fn measure_seeds<R: Raft, M: Machine>() -> Result<Measured, BadUse> {
     let mut all = Statistics::default();
     let started = now();
     for seed in 0..SEEDS {
-        let plan = Plan::generate(seed, Profile::Default);
+        let plan = Plan::generate_for::<M>(seed, Profile::Default);
         all.merge(sound(&world::run::<R, M>(&plan))?);
     }
     let took = started.elapsed();

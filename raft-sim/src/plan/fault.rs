@@ -8,6 +8,7 @@ use std::fmt;
 use raft_core::{Instant, NodeId, Ticks};
 use serde::{Deserialize, Serialize};
 
+use super::fault_name::FaultName;
 use super::network::{MessageKind, Span};
 
 /// A fault and when it begins.
@@ -109,6 +110,14 @@ pub enum Fault {
         write: Span,
         /// For how long.
         lasts: Ticks,
+    },
+    /// A node's machine suffers a fault of its own: [`Machine::suffer`](crate::machine::Machine::suffer). Nothing
+    /// happens to a machine that has no such fault.
+    Machine {
+        /// Whose.
+        target: Target,
+        /// Which.
+        name: FaultName,
     },
 }
 
@@ -357,11 +366,13 @@ pub enum FaultKind {
     Voters,
     /// A kind of message lost.
     Drop,
+    /// A fault of a machine's own.
+    Machine,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Isolate,
         Self::Split,
         Self::OneWay,
@@ -379,6 +390,7 @@ impl FaultKind {
         Self::LoseDisk,
         Self::Voters,
         Self::Drop,
+        Self::Machine,
     ];
 
     /// A short name.
@@ -401,6 +413,7 @@ impl FaultKind {
             Self::LoseDisk => "lose-disk",
             Self::Voters => "voters",
             Self::Drop => "drop",
+            Self::Machine => "machine",
         }
     }
 }
@@ -426,6 +439,7 @@ impl Fault {
             Self::Pause { .. } => FaultKind::Pause,
             Self::SlowDisk { .. } => FaultKind::SlowDisk,
             Self::LoseDisk { .. } => FaultKind::LoseDisk,
+            Self::Machine { .. } => FaultKind::Machine,
         }
     }
 
@@ -440,6 +454,7 @@ impl Fault {
             | Self::SlowDisk { lasts, .. } => *lasts,
             Self::Crash { down, .. } | Self::LoseDisk { down, .. } => *down,
             Self::LoseMajority { down } | Self::PowerLoss { down } => down.max,
+            Self::Machine { .. } => Ticks(0),
         };
         at.after(lasts)
     }

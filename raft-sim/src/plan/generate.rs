@@ -6,6 +6,7 @@
 
 mod actions;
 mod faults;
+mod machine;
 mod shape;
 
 use raft_core::{Instant, Ticks};
@@ -121,6 +122,7 @@ enum Item {
     OtherSettings = 74,
     LostDisks = 75,
     Sessions = 76,
+    MachineFaults = 77,
 }
 
 /// The source of a plan's choices.

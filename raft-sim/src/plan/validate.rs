@@ -16,7 +16,8 @@ use raft_core::Ticks;
 
 use super::network::{Rare, Span};
 use super::node::{LONGEST, RATES, TRUE_RATE};
-use super::{MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
+use super::{Fault, MAX_CLIENTS, MAX_NODES, PLAN_VERSION, Plan, PlanError, StaticCut};
+use crate::machine::Machine;
 
 /// The least `max_command_bytes` where clients have sessions, whose commands are a little longer.
 const LEAST_SESSION_COMMAND: u64 = 128;
@@ -36,6 +37,24 @@ pub(super) use events::needed as events_needed;
 type Checked = Result<(), PlanError>;
 
 impl Plan {
+    /// Checks that a machine has the faults that the plan says are its own.
+    ///
+    /// # Errors
+    /// The first that it does not have, and those that it has.
+    pub fn validate_for<M: Machine>(&self) -> Checked {
+        for (number, timed) in self.faults.iter().enumerate() {
+            let Fault::Machine { name, .. } = timed.fault else { continue };
+            if !M::FAULTS.contains(&name.as_str()) {
+                let known = match M::FAULTS {
+                    [] => "this machine has no faults of its own".to_owned(),
+                    names => format!("the machine's own are: {}", names.join(", ")),
+                };
+                return refuse(format!("faults[{number}].fault.machine.name"), name, known);
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that the plan can be run, and that the run can prove something.
     ///
     /// # Errors

@@ -81,19 +81,25 @@ fn seeds(summary: &Summary) -> String {
 pub(super) fn scorecard(summary: &Summary) -> Table {
     let mut table = Table::new([Lean::Left, Lean::Right, Lean::Right, Lean::Right, Lean::Left]);
     table.row(["situation", "seeds", "share", "minimum", ""]);
-    for score in &summary.coverage {
-        let remark = match score.standing {
+    let mut row = |name: &str, seeds: u64, minimum_per_million: u32, standing: Standing| {
+        let remark = match standing {
             Standing::Seen => "",
             Standing::TooRare => "too rare",
             Standing::Missing => "never",
         };
         table.row([
-            score.situation.name().to_owned(),
-            grouped(score.seeds),
-            percentage(score.seeds, summary.runs),
-            percentage(u64::from(score.minimum_per_million), 1_000_000),
+            name.to_owned(),
+            grouped(seeds),
+            percentage(seeds, summary.runs),
+            percentage(u64::from(minimum_per_million), 1_000_000),
             remark.to_owned(),
         ]);
+    };
+    for score in &summary.coverage {
+        row(score.situation.name(), score.seeds, score.minimum_per_million, score.standing);
+    }
+    for score in &summary.marks {
+        row(&score.mark, score.seeds, score.minimum_per_million, score.standing);
     }
     table
 }

@@ -14,8 +14,8 @@ use super::writer::Line;
 use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
 use crate::plan::{
-    Action, Asks, CommandBytes, CrashPoint, Fault, MessageKind, Plan, Target, TimedAction,
-    TimedFault, TimedOperation,
+    Action, Asks, CommandBytes, CrashPoint, Fault, FaultName, MessageKind, Plan, Target,
+    TimedAction, TimedFault, TimedOperation,
 };
 
 /// How bytes begin that are no command in the words of the machine.
@@ -36,6 +36,7 @@ enum Verb {
     LoseDisk,
     Pause,
     SlowDisk,
+    Machine,
     Members,
     Transfer,
     Campaign,
@@ -43,7 +44,7 @@ enum Verb {
     Client,
 }
 
-const VERBS: [(&str, Verb); 15] = [
+const VERBS: [(&str, Verb); 16] = [
     ("cut", Verb::Cut),
     ("flap", Verb::Flap),
     ("hold", Verb::Hold),
@@ -54,6 +55,7 @@ const VERBS: [(&str, Verb); 15] = [
     ("lose-disk", Verb::LoseDisk),
     ("pause", Verb::Pause),
     ("slow-disk", Verb::SlowDisk),
+    ("machine", Verb::Machine),
     ("members", Verb::Members),
     ("transfer", Verb::Transfer),
     ("campaign", Verb::Campaign),
@@ -86,7 +88,7 @@ pub(super) fn read<M: Machine>(
             Timed::Action(first)
         }
         _ => {
-            plan.faults.push(TimedFault { at, fault: read_fault(words, verb)? });
+            plan.faults.push(TimedFault { at, fault: read_fault::<M>(words, verb)? });
             Timed::Fault(plan.faults.len() - 1)
         }
     };
@@ -94,7 +96,7 @@ pub(super) fn read<M: Machine>(
     Ok(place)
 }
 
-fn read_fault(words: &mut Words<'_>, verb: Verb) -> Result<Fault, ScenarioError> {
+fn read_fault<M: Machine>(words: &mut Words<'_>, verb: Verb) -> Result<Fault, ScenarioError> {
     Ok(match verb {
         Verb::Cut => Fault::Cut { cut: cut::read(words)?, lasts: lasts(words)? },
         Verb::Flap => {
@@ -129,6 +131,11 @@ fn read_fault(words: &mut Words<'_>, verb: Verb) -> Result<Fault, ScenarioError>
             Fault::PowerLoss { down: span(words)? }
         }
         Verb::LoseDisk => Fault::LoseDisk { target: target(words)?, down: lasts(words)? },
+        Verb::Machine => {
+            let target = target(words)?;
+            words.require("suffers")?;
+            Fault::Machine { target, name: fault_name::<M>(words)? }
+        }
         Verb::Pause => Fault::Pause { target: target(words)?, lasts: lasts(words)? },
         _ => {
             let target = target(words)?;
@@ -136,6 +143,15 @@ fn read_fault(words: &mut Words<'_>, verb: Verb) -> Result<Fault, ScenarioError>
             Fault::SlowDisk { target, write: span(words)?, lasts: lasts(words)? }
         }
     })
+}
+
+/// One of the faults that the machine has of its own.
+fn fault_name<M: Machine>(words: &mut Words<'_>) -> Result<FaultName, ScenarioError> {
+    if M::FAULTS.is_empty() {
+        return Err(words.refuse("a fault of the machine's own, but this machine has none"));
+    }
+    let name = words.choose(M::FAULTS.iter().map(|name| (*name, *name)))?;
+    Ok(name.parse().unwrap_or_else(|error| panic!("Machine::FAULTS: {error}")))
 }
 
 /// `append-entries from n1 to leader`.
@@ -180,6 +196,9 @@ pub(crate) fn fault_text(fault: &Fault) -> String {
         Fault::PowerLoss { down } => return format!("power-loss for {}", span_text(down)),
         Fault::LoseDisk { target, down } => (format!("lose-disk {}", target_text(target)), down),
         Fault::Pause { target, lasts } => (format!("pause {}", target_text(target)), lasts),
+        Fault::Machine { target, name } => {
+            return format!("machine {} suffers {name}", target_text(target));
+        }
         Fault::SlowDisk { target, write, lasts } => {
             (format!("slow-disk {} write {}", target_text(target), span_text(write)), lasts)
         }

@@ -223,6 +223,7 @@ fn resolve(
         }
         Fault::Pause { lasts, .. } => Fault::Pause { target: first, lasts },
         Fault::SlowDisk { write, lasts, .. } => Fault::SlowDisk { target: first, write, lasts },
+        Fault::Machine { name, .. } => Fault::Machine { target: first, name },
         Fault::LoseDisk { down, .. } => {
             crashes.retain(|crash| crash.at != at || !struck.contains(&crash.node));
             Fault::LoseDisk { target: first, down }

@@ -141,7 +141,10 @@ fn harm(plan: &Plan) -> u64 {
 fn harm_of(fault: &Fault) -> u64 {
     let way = |way: Way| if way == Way::Both { 2 } else { 1 };
     match fault {
-        Fault::Pause { .. } | Fault::SlowDisk { .. } | Fault::Hold { .. } => 1,
+        Fault::Pause { .. }
+        | Fault::SlowDisk { .. }
+        | Fault::Hold { .. }
+        | Fault::Machine { .. } => 1,
         Fault::Drop { from, to, .. } => 2 + u64::from(from.is_none()) + u64::from(to.is_none()),
         Fault::Cut { cut, .. } => harm_of_cut(cut, way),
         Fault::Flap { cut, .. } => 4 + harm_of_cut(cut, way),

@@ -13,7 +13,7 @@ use super::{Checked, World, short};
 use crate::coverage::Situation;
 use crate::draw::{Domain, Draw};
 use crate::machine::Machine;
-use crate::plan::{CrashPoint, Cut, Fault, FaultKind, Span, Target};
+use crate::plan::{CrashPoint, Cut, Fault, FaultKind, FaultName, Span, Target};
 use crate::raft::Raft;
 
 /// The name under which the cut of the static phase is kept.
@@ -126,6 +126,7 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
                 return self.lose_disk(number, &fault, target, down.0);
             }
             Fault::Pause { target, .. } => self.pause(number, &fault, target, ends),
+            Fault::Machine { target, name } => self.machine_suffers(number, &fault, target, name),
             Fault::SlowDisk { target, write, .. } => {
                 if let Some(node) = self.resolve(target, number) {
                     self.hosts[node].slow = Some((number, write));
@@ -351,6 +352,18 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             }
         }
         Ok(())
+    }
+
+    // ----- machines -----
+
+    /// Something befalls a machine that its log does not know of.
+    fn machine_suffers(&mut self, number: u32, fault: &Fault, target: Target, name: FaultName) {
+        let known = M::FAULTS.iter().find(|known| **known == name.as_str());
+        let (Some(name), Some(node)) = (known, self.resolve(target, number)) else { return };
+        let key = [node as u64, u64::from(number), 1];
+        let mut draw = Draw::new(self.plan.seed, Domain::Apply, &key);
+        self.hosts[node].machine.suffer(name, &mut draw);
+        self.struck(number, fault, 1 << node);
     }
 
     // ----- pauses -----

@@ -106,8 +106,9 @@ fn style(source: Source, nodes: u32, settings: &PlanSettings) -> Style {
         // Kinds that leave nothing to see if they are frequent are kept rare.
         let heaviest = match kind {
             // Nothing brings a lost disk back: see `lost_disks`.
-            // Single messages are lost by their fates; to drop a kind is for plans written by hand.
-            FaultKind::LoseDisk | FaultKind::Drop => continue,
+            // Single messages are lost by their fates; to drop a kind is for plans written by hand. What a machine has of
+            // its own is drawn apart.
+            FaultKind::LoseDisk | FaultKind::Drop | FaultKind::Machine => continue,
             FaultKind::PowerLoss | FaultKind::LoseMajority => 1,
             _ => 4,
         };
@@ -328,7 +329,11 @@ fn fault(style: &Style, draw: &mut Draw, kind: FaultKind, target: Target) -> Fau
                 lasts: Ticks(draw.log_uniform(election * 2, election * 10)),
             }
         }
-        FaultKind::Drop => unreachable!("only plans written by hand drop a kind of message"),
+        FaultKind::Drop | FaultKind::Machine => {
+            unreachable!(
+                "single messages are lost by their fates, and what a machine has of its own is drawn apart"
+            )
+        }
         FaultKind::Hold => Fault::Hold {
             kind: held_kind(draw),
             from: Some(target),

@@ -91,6 +91,7 @@ fn check_fault(plan: &Plan, fault: &Fault) -> Checked {
             span("slow-disk.write", *write)?;
             target(plan, "slow-disk.target", *who)
         }
+        Fault::Machine { target: who, name: _ } => target(plan, "machine.target", *who),
     }
 }
 

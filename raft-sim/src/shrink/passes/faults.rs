@@ -67,7 +67,7 @@ fn milder(fault: &Fault, plan: &Plan) -> Vec<Fault> {
         Fault::LoseDisk { target, down } => {
             vec![Fault::Crash { target, point: CrashPoint::Now, down, keeps: Some(0) }]
         }
-        Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => Vec::new(),
+        Fault::LoseMajority { .. } | Fault::PowerLoss { .. } | Fault::Machine { .. } => Vec::new(),
     }
 }
 

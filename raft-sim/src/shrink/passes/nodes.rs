@@ -119,7 +119,8 @@ fn rename_fault(
         Fault::Crash { target, .. }
         | Fault::LoseDisk { target, .. }
         | Fault::Pause { target, .. }
-        | Fault::SlowDisk { target, .. } => rename(target),
+        | Fault::SlowDisk { target, .. }
+        | Fault::Machine { target, .. } => rename(target),
         Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => true,
     }
 }

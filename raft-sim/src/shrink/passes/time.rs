@@ -180,7 +180,7 @@ fn each_time(plan: &mut Plan, mut change: impl FnMut(usize, &mut u64)) {
                     next(&mut time.0);
                 }
             }
-            Fault::LoseMajority { .. } | Fault::PowerLoss { .. } => {}
+            Fault::LoseMajority { .. } | Fault::PowerLoss { .. } | Fault::Machine { .. } => {}
         }
     }
     plan.actions.iter_mut().for_each(|timed| next(&mut timed.at.0));
