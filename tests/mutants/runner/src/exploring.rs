@@ -9,7 +9,7 @@ use crate::Error;
 use crate::mutant::Mutant;
 
 /// Scopes, the smallest first: a mutant is looked for in each until it is found.
-const SCOPES: [&str; 13] = [
+const SCOPES: [&str; 14] = [
     "--nodes 2 --entries 1 --crashes 1",
     "--nodes 2 --entries 1 --crashes 0 --heartbeats 1 --duplicates 1",
     "--nodes 3 --led --entries 1 --crashes 0",
@@ -23,6 +23,7 @@ const SCOPES: [&str; 13] = [
     "--nodes 3 --led --entries 0 --crashes 0 --changes 2 --terms 3",
     "--nodes 3 --entries 0 --crashes 1",
     "--nodes 3 --led --entries 1 --crashes 0 --snapshots 1 --heartbeats 2",
+    "--nodes 3 --led --entries 2 --crashes 0 --snapshots 1 --heartbeats 1",
 ];
 
 /// How long is looked in one scope.
