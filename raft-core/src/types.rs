@@ -200,3 +200,34 @@ impl fmt::Display for Ticks {
         write!(f, "{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    /// Goal: the last term has no successor, and the one before has it for one.
+    #[test]
+    fn terms_end() {
+        assert_eq!(Term(Term::MAX.0 - 1).next(), Some(Term::MAX));
+        assert_eq!(Term::MAX.next(), None);
+    }
+
+    /// Goal: in messages and timelines one can tell what a number is of.
+    #[test]
+    fn numbers_are_told_apart() {
+        let position = LogPosition::new(Term(2), LogIndex(5));
+        let told = [
+            NodeId(1).to_string(),
+            ClusterId(26).to_string(),
+            Term(2).to_string(),
+            LogIndex(5).to_string(),
+            position.to_string(),
+            RequestId(7).to_string(),
+            Instant(30).to_string(),
+            Ticks(40).to_string(),
+        ];
+        assert_eq!(told, ["n1", "cluster 1a", "T2", "i5", "i5@T2", "r7", "30", "40"]);
+    }
+}

@@ -230,7 +230,7 @@ impl<M: Machine> Checks<M> {
         raft: &R,
         view: &View,
     ) -> Result<(), Violation> {
-        self.specified(at, node, |spec, place| spec.stepped(place, &raft.view(), raft))?;
+        self.specified(at, node, |spec, place| spec.stepped(place, view, raft))?;
         let Some(place) = self.watched(node)? else { return Ok(()) };
         self.check_inflight(at, place)?;
         let watched = &mut self.nodes[place];

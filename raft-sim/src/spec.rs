@@ -36,6 +36,8 @@ pub(crate) type Departure = String;
 pub(crate) struct Spec {
     /// Who the cluster begins with.
     initial: Arc<Membership>,
+    /// The membership of a node that knows none.
+    nobody: Arc<Membership>,
     nodes: Vec<Node>,
     /// What was sent, and who led.
     history: History,
@@ -46,7 +48,13 @@ pub(crate) struct Spec {
 impl Spec {
     pub(crate) fn new(nodes: impl Iterator<Item = NodeId>, initial: Arc<Membership>) -> Self {
         let nodes: Vec<Node> = nodes.map(Node::new).collect();
-        Self { initial, nodes, history: History::default(), committed: Log::default() }
+        Self {
+            initial,
+            nobody: Arc::default(),
+            nodes,
+            history: History::default(),
+            committed: Log::default(),
+        }
     }
 
     /// A node begins with what its disk holds.
@@ -116,14 +124,12 @@ impl Spec {
     }
 
     /// The membership in force at a node: the last in its log (thesis §4.1). A node that joins knows none at first.
-    fn membership(&self, place: usize) -> Arc<Membership> {
+    fn membership(&self, place: usize) -> &Arc<Membership> {
         let Node { id, log, .. } = &self.nodes[place];
         match log.membership() {
-            Some((_, membership)) => membership.clone(),
-            None if self.initial.contains(*id) || log.base() > LogIndex::ZERO => {
-                self.initial.clone()
-            }
-            None => Arc::default(),
+            Some((_, membership)) => membership,
+            None if self.initial.contains(*id) || log.base() > LogIndex::ZERO => &self.initial,
+            None => &self.nobody,
         }
     }
 

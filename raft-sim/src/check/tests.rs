@@ -7,6 +7,7 @@ mod limits;
 mod memberships;
 mod properties;
 mod safety;
+mod specification;
 mod traffic;
 
 use bytes::Bytes;

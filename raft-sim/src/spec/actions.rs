@@ -36,10 +36,13 @@ impl Spec {
         self.leave_office(place, view);
         self.follow_term(place, view)?;
         self.follow_vote(place, view)?;
-        let membership = self.membership(place);
+        let commits = view.commit != self.nodes[place].commit;
+        let before = commits.then(|| self.membership(place).clone());
         self.follow_log(place, view, raft)?;
         self.follow_role(place, view)?;
-        self.follow_commit(place, view, &membership)?;
+        if let Some(before) = before {
+            self.follow_commit(place, view, &before)?;
+        }
         let node = &mut self.nodes[place];
         (node.term, node.vote, node.role, node.commit) =
             (view.term, view.vote, view.role, view.commit);
@@ -136,7 +139,7 @@ impl Spec {
     /// The membership in force is the last in the log, committed or not (thesis §4.1).
     fn go_by(&self, place: usize, in_force: &Membership) -> Allowed {
         let Node { id, .. } = &self.nodes[place];
-        require(*self.membership(place) == *in_force, || {
+        require(**self.membership(place) == *in_force, || {
             format!("{id} goes by another membership than the last in its log")
         })
     }
@@ -232,7 +235,7 @@ impl Spec {
             return Ok(());
         }
         let own = (disk.term, disk.vote) == (view.term, Some(id));
-        let membership = self.membership(place);
+        let membership = self.membership(place).clone();
         let era = self.history.era(view.term);
         let votes = |voter| if voter == id { own } else { era.votes.contains(&(voter, id)) };
         require(membership.reached_by_quorum(votes) == Some(true), || {
@@ -247,10 +250,7 @@ impl Spec {
     fn follow_commit(&mut self, place: usize, view: &View, before: &Membership) -> Allowed {
         let Node { id, log, commit, disk, .. } = &self.nodes[place];
         let (id, index) = (*id, view.commit);
-        require(index >= *commit, || format!("{id}'s commit index fell to {index}"))?;
-        if index == *commit {
-            return Ok(());
-        }
+        require(index > *commit, || format!("{id}'s commit index fell to {index}"))?;
         let known = index.min(self.committed.last_index());
         require(log.equals_up_to(&self.committed, known), || {
             format!("{id} commits {index}, and its log is not what is committed up to {known}")
@@ -277,7 +277,7 @@ impl Spec {
             }
         };
         let after = self.membership(place);
-        let is_held = [before, &after].map(|members| members.reached_by_quorum(holds));
+        let is_held = [before, after].map(|members| members.reached_by_quorum(holds));
         require(is_held.contains(&Some(true)), || {
             format!("{id} commits {index}, which no quorum has acknowledged")
         })?;
