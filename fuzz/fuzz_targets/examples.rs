@@ -85,6 +85,9 @@ fn kv_state(bytes: &[u8]) -> Result<(), String> {
 
 /// Commands of a log, whose lengths stand before them: whatever they are, the store goes on, and its state can be kept.
 fn kv_log(mut bytes: &[u8]) -> Result<(), String> {
+    if bytes.is_empty() {
+        return Err("no commands".to_owned());
+    }
     let (mut store, mut again) = (Kv::default(), Kv::default());
     for index in 1.. {
         let Some((length, rest)) = bytes.split_first() else { break };

@@ -195,7 +195,8 @@ impl Driver {
             RecordedInput::Request(_) | RecordedInput::Tick => {}
             receipt => self.repeatable = Some(receipt.clone()),
         }
-        self.largest_entry = self.largest_entry.max(checks::largest_entry(input));
+        self.largest_entry =
+            self.largest_entry.max(checks::largest_entry(input, self.node.membership()));
     }
 
     /// What the node asks for is kept until the driver gets to it.

@@ -26,11 +26,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::report::edited;
+
 /// Reads bytes of a form, and writes what was read; or says why they are none.
 pub type Read = fn(&[u8]) -> Result<(), String>;
 
 /// Every form that raft-core and raft-sim read.
-pub const FORMATS: [(&str, Read); 22] = [
+pub const FORMATS: [(&str, Read); 23] = [
     ("plan", plan),
     ("scenario", scenario),
     ("recording", recording),
@@ -42,6 +44,7 @@ pub const FORMATS: [(&str, Read); 22] = [
     ("history", json::<Line>),
     ("verdict", json::<Verdict>),
     ("reports", reports),
+    ("report-numbers", report_numbers),
     ("packed-envelope", packed::<Envelope>),
     ("packed-write", packed::<Write>),
     ("packed-start", packed::<Start>),
@@ -224,6 +227,11 @@ fn reports(bytes: &[u8]) -> Result<(), String> {
         assert!(told.ends_with('\n') && !told.contains(cannot_be_shown), "{told:?}");
     }
     Ok(())
+}
+
+/// The reports of two shards, in which numbers were changed.
+fn report_numbers(bytes: &[u8]) -> Result<(), String> {
+    reports(edited(bytes).as_bytes())
 }
 
 fn summaries(text: &str) -> Result<Vec<Summary>, String> {

@@ -12,7 +12,9 @@ pub mod recording;
 pub mod origin;
 pub mod driver;
 pub mod life;
+mod numbers;
 pub mod plan;
+pub mod report;
 pub mod formats;
 pub mod seeds;
 

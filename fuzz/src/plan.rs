@@ -7,14 +7,13 @@
 //! Invariant: a run of a plan that is given takes some milliseconds, as a rule.
 
 mod edit;
-mod numbers;
 mod short;
 
 use raft_sim::plan::{Plan, Profile};
 
 use crate::dice::Dice;
+use crate::numbers::Numbers;
 use edit::edit;
-use numbers::Numbers;
 
 /// No plan is edited more often.
 const MOST_EDITS: usize = 40;
@@ -32,10 +31,25 @@ pub fn plan(input: &[u8]) -> Option<Plan> {
         }
         edit(&mut plan, &mut numbers, &mut dice);
     }
-    numbers.write(&mut plan);
+    change(&mut plan, numbers);
     short::in_order(&mut plan);
     let can_run = plan.validate().is_ok() && plan.events_needed() <= MOST_EVENTS;
     can_run.then_some(plan)
+}
+
+/// Changes numbers, but for those with which the plan could not be run.
+fn change(plan: &mut Plan, numbers: Numbers) {
+    if numbers.is_empty() || plan.validate().is_err() {
+        return;
+    }
+    let mut value = serde_json::to_value(&*plan).expect("a plan holds nothing that JSON cannot");
+    numbers.write(&mut value, |changed| {
+        let changed = serde_json::from_value::<Plan>(changed.clone());
+        let changed = changed.ok().filter(|changed| changed.validate().is_ok());
+        let can_run = changed.is_some();
+        *plan = changed.unwrap_or_else(|| plan.clone());
+        can_run
+    });
 }
 
 /// What the edits begin with.

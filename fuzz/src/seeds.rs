@@ -11,6 +11,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
+/// What stands for nothing in JSON, or is nearly too much: a fuzzer comes to none of these by itself.
+const EXTREMES: [&str; 8] = [
+    "18446744073709551615",
+    "9223372036854775808",
+    "4611686018427387904",
+    "4294967296",
+    "-1",
+    "1e9",
+    "null",
+    "[]",
+];
+
 /// A name, and the bytes.
 pub type Seed = (String, Vec<u8>);
 
@@ -52,7 +64,7 @@ fn decode() -> Vec<Seed> {
 pub fn write(target: &str, parent: &Path) -> io::Result<usize> {
     let (folder, seeds) = (parent.join(target), seeds(target));
     fs::create_dir_all(&folder)?;
-    let mut words = BTreeSet::new();
+    let mut words = BTreeSet::from(EXTREMES.map(str::to_owned));
     for (name, bytes) in &seeds {
         fs::write(folder.join(name), bytes)?;
         words.extend(words_of(bytes));

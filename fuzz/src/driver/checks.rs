@@ -10,21 +10,23 @@ use raft_core::{
 
 use super::{Driver, How, give};
 
-/// What an entry may exceed a byte limit by: its fixed charge, and a membership that a leader adds by itself.
+/// What entries may exceed a byte limit by: their fixed charges.
 const SLACK: u64 = 512;
 /// What the core promises at most to hold back while the disk works.
 const MAX_WITHHELD: u64 = 1_024;
 
-/// The largest entry that may come of an input.
-pub(super) fn largest_entry(input: &RecordedInput) -> u64 {
+/// The largest entry that may come of an input. A leader adds a membership by itself when it leaves a joint configuration,
+/// and a joint one has the contexts of the one before, however it came to be known.
+pub(super) fn largest_entry(input: &RecordedInput, present: &Arc<Membership>) -> u64 {
+    let present = size(present);
     let of = |entries: &[Entry]| entries.iter().map(Entry::size).max().unwrap_or(0);
     match input {
         RecordedInput::Receive(Envelope { message: Message::AppendEntries(append), .. }) => {
             of(&append.entries)
         }
         RecordedInput::Fetched { entries: Some(entries), .. } => of(entries),
-        RecordedInput::Request(Request::ChangeMembership { to, .. }) => size(to),
-        _ => 0,
+        RecordedInput::Request(Request::ChangeMembership { to, .. }) => present + size(to),
+        _ => present,
     }
 }
 

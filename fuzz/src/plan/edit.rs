@@ -7,8 +7,8 @@ use raft_sim::plan::{
     Order, Override, Plan, Span, Target, TimedAction, TimedFault, TimedOperation, Way,
 };
 
-use super::numbers::Numbers;
 use crate::dice::Dice;
+use crate::numbers::Numbers;
 
 /// Every time that an edit draws is so many parts of an election timeout.
 const PARTS: u64 = 16;

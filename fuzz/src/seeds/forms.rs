@@ -12,13 +12,11 @@ use raft_core::{
     Role, Settings, SnapshotMeta, Start, Term, Write,
 };
 use raft_sim::Machine;
-use raft_sim::campaign::{Campaign, Failure, Group, Seeds, Slowest};
 use raft_sim::kv::{Command, Kv};
 use raft_sim::plan::{Asks, CommandBytes, Plan, Profile, TimedOperation};
 use raft_sim::run_file::{Registrar, RunFile};
 use raft_sim::scenario::Scenario;
 use raft_sim::story::{Clerk, Narrator};
-use raft_sim::violation::{Property, Violation};
 use raft_sim::world::run_traced;
 use serde::Serialize;
 
@@ -26,6 +24,7 @@ use super::{Numbers, Seed};
 use crate::dice::Dice;
 use crate::formats::number;
 use crate::message::invented;
+use crate::report;
 use crate::settings::CLUSTER;
 
 /// So many messages, of whatever kinds.
@@ -119,25 +118,11 @@ fn run(put: &mut impl FnMut(&'static str, String)) {
     ledger.lines().iter().take(2).for_each(|line| put("history", json(line)));
 }
 
-/// The reports of two shards of a campaign in which one run failed, and of a whole one; without their times, which are never
-/// the same, and with a few situations of many.
+/// The reports of two shards of a campaign in which one run failed, and of a whole one.
 fn reports(put: &mut impl FnMut(&'static str, String)) {
-    let seeds = Seeds::new(0..2).expect("there are two");
-    let report = |shard: &str| {
-        let shard = shard.parse().expect("it is a shard");
-        let mut summary = Campaign { shard, ..Campaign::new(seeds) }.run::<Node, Kv>(|_| ());
-        summary.wall_ms = 1_000;
-        summary.slowest = Some(Slowest { seed: 1, wall_ms: 10 });
-        summary.coverage.truncate(2);
-        summary
-    };
-    let mut failed = report("1/2");
-    let (property, cause) = (Property::Panic, "it broke".to_owned());
-    let violation = Violation::new(property, Instant(1), &[NodeId(1)], "it broke at n1");
-    failed.failures = vec![Failure { seed: 0, digest: 9, violation, cause: cause.clone() }];
-    failed.groups = vec![Group { property, cause, seeds: vec![0] }];
-    put("reports", [json(&failed), json(&report("2/2"))].join("\n"));
-    put("reports", json(&report("1/1")));
+    put("reports", report::shards().map(|shard| json(&shard)).join("\n"));
+    put("reports", json(&report::of_shard("1/1")));
+    put("report-numbers", String::new());
 }
 
 fn settings() -> Settings {

@@ -1,13 +1,12 @@
-//! Changes numbers of a plan, whatever field they are in: as a plan is JSON, they can be found without naming each.
+//! Changes numbers of what is written as JSON, whatever field they are in: they can be found without naming each.
 
-use raft_sim::plan::Plan;
 use serde_json::Value;
 
 use crate::dice::Dice;
 
 /// Changes that were drawn, and are made together, since finding a number costs more than changing it.
 #[derive(Default)]
-pub(super) struct Numbers(Vec<Change>);
+pub(crate) struct Numbers(Vec<Change>);
 
 struct Change {
     /// Which number: modulo how many there are.
@@ -27,7 +26,7 @@ enum How {
 
 impl Numbers {
     /// Draws one change more.
-    pub(super) fn draw(&mut self, dice: &mut Dice<'_>) {
+    pub(crate) fn draw(&mut self, dice: &mut Dice<'_>) {
         let place = usize::from(dice.byte()) | usize::from(dice.byte()) << 8;
         let how = match dice.below(4) {
             0 => How::Times(u64::from(dice.byte())),
@@ -38,15 +37,15 @@ impl Numbers {
         self.0.push(Change { place, how });
     }
 
-    /// Makes the changes. One with which the plan cannot be run is left out.
-    pub(super) fn write(self, plan: &mut Plan) {
-        if self.0.is_empty() || plan.validate().is_err() {
-            return;
-        }
-        let mut value =
-            serde_json::to_value(&*plan).expect("a plan holds nothing that JSON cannot");
+    /// Whether none was drawn.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Makes the changes, one after the other. One that leads to what is not `sound` is left out.
+    pub(crate) fn write(self, value: &mut Value, mut sound: impl FnMut(&Value) -> bool) {
         let mut places = Vec::new();
-        numbers(&value, &mut String::new(), &mut places);
+        numbers(value, &mut String::new(), &mut places);
         for Change { place, how } in self.0 {
             let place = &places[place % places.len()];
             let number = value.pointer_mut(place).expect("it was found there");
@@ -58,10 +57,8 @@ impl Numbers {
                 How::Plus(more) => present.saturating_add_signed(more.into()),
             };
             *number = changed.into();
-            let changed = serde_json::from_value::<Plan>(value.clone());
-            match changed.ok().filter(|changed| changed.validate().is_ok()) {
-                Some(changed) => *plan = changed,
-                None => *value.pointer_mut(place).expect("it was found there") = before,
+            if !sound(value) {
+                *value.pointer_mut(place).expect("it was found there") = before;
             }
         }
     }
