@@ -8,24 +8,26 @@
 #[cfg(feature = "examples")]
 mod examples;
 
-use raft_fuzz::formats::{self, FORMATS};
+use raft_fuzz::formats::{FIRST_EXAMPLE, FORMATS};
 
 raft_fuzz::target!(run);
 
 fn run(input: &[u8]) {
     let Some((form, bytes)) = input.split_first() else { return };
-    // The same form with the examples and without.
-    let place = usize::from(*form) % (FORMATS.len() + formats::EXAMPLES.len());
-    match FORMATS.get(place) {
-        Some((_, read)) => drop(read(bytes)),
-        None => of_an_example(place - FORMATS.len(), bytes),
+    match form.checked_sub(FIRST_EXAMPLE) {
+        None => {
+            let (_, read) = FORMATS[usize::from(*form) % FORMATS.len()];
+            drop(read(bytes));
+        }
+        Some(example) => of_an_example(example, bytes),
     }
 }
 
 #[cfg(feature = "examples")]
-fn of_an_example(place: usize, bytes: &[u8]) {
-    drop(examples::READ[place](bytes));
+fn of_an_example(form: u8, bytes: &[u8]) {
+    let read = examples::READ[usize::from(form) % examples::READ.len()];
+    drop(read(bytes));
 }
 
 #[cfg(not(feature = "examples"))]
-fn of_an_example(_place: usize, _bytes: &[u8]) {}
+fn of_an_example(_form: u8, _bytes: &[u8]) {}

@@ -31,7 +31,7 @@ use crate::report::edited;
 /// Reads bytes of a form, and writes what was read; or says why they are none.
 pub type Read = fn(&[u8]) -> Result<(), String>;
 
-/// Every form that raft-core and raft-sim read.
+/// Every form that raft-core and raft-sim read. A new one comes last, or inputs that were kept become others.
 pub const FORMATS: [(&str, Read); 23] = [
     ("plan", plan),
     ("scenario", scenario),
@@ -58,7 +58,10 @@ pub const FORMATS: [(&str, Read); 23] = [
     ("band", band),
 ];
 
-/// Every form that the examples read, in the order in which the target `decode` has them after the others.
+/// The numbers of the examples' forms begin here.
+pub const FIRST_EXAMPLE: u8 = 128;
+
+/// Every form that the examples read, in the order in which the target `decode` has them. Here, too, a new one comes last.
 pub const EXAMPLES: [&str; 14] = [
     "packets",
     "requests",
@@ -81,9 +84,12 @@ pub const EXAMPLES: [&str; 14] = [
 /// # Panics
 /// When there is no such form.
 pub fn number(name: &str) -> u8 {
-    let mut names = FORMATS.iter().map(|(name, _)| *name).chain(EXAMPLES);
-    let place = names.position(|other| other == name).expect("it is the name of a form");
-    u8::try_from(place).expect("there are few")
+    let few = |place| u8::try_from(place).expect("there are few");
+    if let Some(place) = FORMATS.iter().position(|(other, _)| *other == name) {
+        return few(place);
+    }
+    let place = EXAMPLES.iter().position(|other| *other == name);
+    FIRST_EXAMPLE + few(place.expect("it is the name of a form"))
 }
 
 /// A refusal, in the words that people read.
