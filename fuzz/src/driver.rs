@@ -167,7 +167,7 @@ impl Driver {
         }
         self.effects = effects;
         self.check_progress(&before);
-        self.check_memory();
+        self.check_memory(how);
         self.check_disk();
         self.delete_old_snapshots();
     }

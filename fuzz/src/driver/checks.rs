@@ -125,12 +125,17 @@ impl Driver {
         assert!(quorum(node) || quorum(before), "{commit} is on no quorum: {}", node.status());
     }
 
-    /// Memory stays within what the settings say.
-    pub(super) fn check_memory(&self) {
+    /// Memory stays within what the settings say. What need not be kept leaves it with the next step, so that until then what
+    /// was fed comes on top.
+    pub(super) fn check_memory(&self, how: How) {
         let (status, settings) = (self.node.status(), &self.config);
         let waiting = settings.max_undurable_bytes.max(settings.max_uncommitted_bytes);
         let slack = settings.max_command_bytes.max(self.largest_entry).saturating_add(SLACK);
-        let most = settings.max_cached_bytes.max(waiting.saturating_add(slack));
+        let settled = settings.max_cached_bytes.max(waiting.saturating_add(slack));
+        let most = match how {
+            How::Step => settled,
+            How::Feed => settled.saturating_add(waiting).saturating_add(slack),
+        };
         assert!(status.cached_bytes <= most, "{} bytes cached: {status}", status.cached_bytes);
         assert!(status.pending_requests <= settings.max_pending_requests, "{status:?}");
         assert_eq!(status.pending_requests, self.unanswered.len() as u64, "requests: {status:?}");
