@@ -140,6 +140,7 @@ impl Driver {
 
     /// A life begins.
     pub(crate) fn begins(&mut self) {
+        self.latest = self.latest.max(self.now);
         assert_eq!(self.node.invariants(), Ok(()), "as it starts");
         if self.disk.hard_state.term > Term::ZERO {
             self.bound_until = self.now.after(self.config.election_timeout);
