@@ -149,12 +149,12 @@ pub struct Searches {
 }
 
 impl Searches {
-    /// Adds those of another run.
+    /// Adds those of another run, as [`Statistics::merge`](crate::verdict::Statistics::merge) does.
     pub fn merge(&mut self, other: &Self) {
-        self.searched += other.searched;
-        self.inconclusive += other.inconclusive;
-        self.states += other.states;
-        self.skipped += other.skipped;
+        self.searched = self.searched.saturating_add(other.searched);
+        self.inconclusive = self.inconclusive.saturating_add(other.inconclusive);
+        self.states = self.states.saturating_add(other.states);
+        self.skipped = self.skipped.saturating_add(other.skipped);
     }
 }
 
@@ -365,11 +365,12 @@ impl Scorecard {
         counts: impl Fn(Situation) -> (u64, u64),
         searches: &Searches,
     ) {
-        self.seeds += seeds;
+        let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        add(&mut self.seeds, seeds);
         for situation in Situation::ALL {
             let (with, total) = counts(*situation);
-            self.seeds_with[*situation as usize] += with;
-            self.total.counts[*situation as usize] += total;
+            add(&mut self.seeds_with[*situation as usize], with);
+            add(&mut self.total.counts[*situation as usize], total);
         }
         self.total.searches.merge(searches);
     }

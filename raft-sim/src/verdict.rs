@@ -68,7 +68,7 @@ pub struct Statistics {
 impl Statistics {
     /// How many faults struck.
     pub fn fault_count(&self) -> u64 {
-        self.faults.values().sum()
+        self.faults.values().copied().fold(0, u64::saturating_add)
     }
 
     /// Counts a fault.
@@ -81,27 +81,29 @@ impl Statistics {
         self.simulated = at.0;
     }
 
-    /// Adds what happened in another run.
+    /// Adds what happened in another run. A count stays at the most that there is: of a report that somebody changed the sum
+    /// may be more.
     pub fn merge(&mut self, other: &Self) {
-        self.events += other.events;
-        self.steps += other.steps;
-        self.simulated += other.simulated;
-        self.elections += other.elections;
-        self.leader_changes += other.leader_changes;
-        self.terms += other.terms;
-        self.commits += other.commits;
-        self.operations_begun += other.operations_begun;
-        self.operations_committed += other.operations_committed;
-        self.sent += other.sent;
-        self.delivered += other.delivered;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.malformed += other.malformed;
-        self.writes += other.writes;
-        self.crashes += other.crashes;
-        self.restarts += other.restarts;
+        let add = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        add(&mut self.events, other.events);
+        add(&mut self.steps, other.steps);
+        add(&mut self.simulated, other.simulated);
+        add(&mut self.elections, other.elections);
+        add(&mut self.leader_changes, other.leader_changes);
+        add(&mut self.terms, other.terms);
+        add(&mut self.commits, other.commits);
+        add(&mut self.operations_begun, other.operations_begun);
+        add(&mut self.operations_committed, other.operations_committed);
+        add(&mut self.sent, other.sent);
+        add(&mut self.delivered, other.delivered);
+        add(&mut self.lost, other.lost);
+        add(&mut self.duplicated, other.duplicated);
+        add(&mut self.malformed, other.malformed);
+        add(&mut self.writes, other.writes);
+        add(&mut self.crashes, other.crashes);
+        add(&mut self.restarts, other.restarts);
         for (kind, count) in &other.faults {
-            *self.faults.entry(*kind).or_default() += count;
+            add(self.faults.entry(*kind).or_default(), *count);
         }
     }
 }

@@ -55,9 +55,9 @@ impl Summary {
         all_there(&shards)?;
         let mut statistics = Statistics::default();
         let mut scorecard = Scorecard::default();
-        let (mut runs, mut digest) = (0, 0_u64);
+        let (mut runs, mut digest) = (0_u64, 0_u64);
         for part in &shards {
-            runs += part.runs;
+            runs = runs.saturating_add(part.runs);
             statistics.merge(&part.statistics);
             let counts = |situation: Situation| {
                 let score = part.coverage.iter().find(|score| score.situation == situation);
@@ -126,20 +126,26 @@ fn agree(first: &Summary, other: &Summary) -> Result<(), MergeError> {
     differ("a number of shards of", first.shard.of().to_string(), other.shard.of().to_string())
 }
 
+/// No more shards are named of those that are missing.
+const MOST_NAMED: usize = 20;
+
 /// Whether each shard is there once; they are in order.
 fn all_there(shards: &[Summary]) -> Result<(), MergeError> {
     if let Some(pair) = shards.windows(2).find(|pair| pair[0].shard == pair[1].shard) {
         return Err(MergeError::Twice { shard: pair[0].shard });
     }
     let of = shards.first().map_or(0, |part| part.shard.of());
+    // A file may claim any number of shards: no more of them are looked for than are named.
     let is_there = |shard: &Shard| shards.iter().any(|part| part.shard == *shard);
-    let missing: Vec<String> =
-        Shard::all(of).filter(|shard| !is_there(shard)).map(|shard| shard.to_string()).collect();
+    let missing = Shard::all(of).filter(|shard| !is_there(shard)).take(MOST_NAMED + 1);
+    let mut missing: Vec<String> = missing.map(|shard| shard.to_string()).collect();
     if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(MergeError::Missing { missing: missing.join(", "), of })
+        return Ok(());
     }
+    if let Some(more) = missing.get_mut(MOST_NAMED) {
+        "...".clone_into(more);
+    }
+    Err(MergeError::Missing { missing: missing.join(", "), of })
 }
 
 /// A campaign is over as its shards are: for the strongest reason that one of them had not to run all its seeds.
@@ -153,9 +159,12 @@ fn completion(shards: &[Summary]) -> Completion {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::campaign::Campaign;
     use crate::kv::Kv;
+    use crate::plan::FaultKind;
     use raft_core::Node;
 
     fn shard(text: &str) -> Summary {
@@ -182,6 +191,26 @@ mod tests {
         assert_eq!((merged.failures, merged.groups), (whole.failures, whole.groups));
     }
 
+    /// Goal: numbers that nobody can have counted are added up to the most that there is.
+    #[test]
+    fn sums_may_be_too_large() {
+        let most = |text| {
+            let mut part = shard(text);
+            part.runs = u64::MAX;
+            (part.statistics.events, part.searches.states) = (u64::MAX, u64::MAX);
+            part.statistics.faults =
+                BTreeMap::from([FaultKind::Crash, FaultKind::Pause].map(|kind| (kind, u64::MAX)));
+            for score in &mut part.coverage {
+                (score.seeds, score.total) = (u64::MAX, u64::MAX);
+            }
+            part
+        };
+        let merged = Summary::merge(vec![most("1/2"), most("2/2")]).expect("both");
+        assert_eq!((merged.runs, merged.statistics.events), (u64::MAX, u64::MAX));
+        assert_eq!(merged.statistics.fault_count(), u64::MAX);
+        assert_eq!((merged.searches.states, merged.coverage[0].total), (u64::MAX, u64::MAX));
+    }
+
     /// Goal: what is not all of one campaign is refused, and the reason names what is wrong.
     #[test]
     fn other_parts_are_refused() {
@@ -195,6 +224,10 @@ mod tests {
         assert!(refused(&[&first, &second, &second]).contains("2/3 is there twice"));
         let other = Summary { seeds: Seeds::new(1..12).expect("eleven"), ..second.clone() };
         assert!(refused(&[&first, &other]).contains("seeds 0..12 and another has 1..12"));
+        let one_of_many =
+            Summary { shard: "7/9000000000".parse().expect("a shard"), ..first.clone() };
+        let said = refused(&[&one_of_many]);
+        assert!(said.contains("missing: 1/9000000000, ") && said.contains("21/9000000000, ...;"));
         let others = Summary { shard: "2/4".parse().expect("a shard"), ..second };
         assert!(refused(&[&first, &others]).contains("number of shards"));
     }
