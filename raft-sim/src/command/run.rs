@@ -33,7 +33,7 @@ where
     let mut plans = Plans::new(&arguments.failures, campaign.profile);
     let summary = campaign.run::<R, M>(|news| match news {
         News::Progress(progress) => show(&bar, progress),
-        News::Failed(failure) => bar.suspend(|| say(&plans.keep(failure))),
+        News::Failed(failure) => bar.suspend(|| say(&plans.keep::<R>(failure))),
     });
     bar.finish_and_clear();
     let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
@@ -131,11 +131,11 @@ impl<'a> Plans<'a> {
     }
 
     /// Writes the plan of a failing run, and says in a line what failed and where the plan is.
-    fn keep(&mut self, failure: &Failure) -> String {
+    fn keep<R: Raft>(&mut self, failure: &Failure) -> String {
         let Failure { seed, violation, .. } = failure;
         let failed = format!("seed {seed} violates {}", violation.property.name());
         // A seed whose plan cannot even be generated has none.
-        let Ok(plan) = catch(|| Plan::generate(*seed, self.profile)) else {
+        let Ok(plan) = catch(|| R::suited(Plan::generate(*seed, self.profile))) else {
             return format!("{failed}; its plan cannot be generated");
         };
         let path = self.folder.join(plan.file_name());
@@ -186,7 +186,7 @@ mod tests {
         let summary = hopeless().run::<Node, Kv>(|news| match news {
             News::Progress(progress) => assert!(plans.kept.len() as u64 >= progress.failures),
             News::Failed(failure) => {
-                let line = plans.keep(failure);
+                let line = plans.keep::<Node>(failure);
                 let path = plans.kept.get(&failure.seed).expect("it is kept");
                 assert!(line.ends_with(&format!("its plan is in {}", path.display())), "{line}");
                 let text = fs::read_to_string(path).expect("it is written");
@@ -208,7 +208,7 @@ mod tests {
         let mut told = Vec::new();
         hopeless().run::<Node, Kv>(|news| {
             if let News::Failed(failure) = news {
-                told.push(plans.keep(failure));
+                told.push(plans.keep::<Node>(failure));
             }
         });
         assert!(
