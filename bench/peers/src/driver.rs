@@ -58,8 +58,8 @@ pub struct Driver<L: Library> {
     /// Names the library's state after each step.
     mark: u64,
     durable_mark: u64,
-    /// Messages that wait for a mark to be durable.
-    held: VecDeque<(u64, L::Message)>,
+    /// Messages that wait for a mark to be durable, with the term in which they were sent.
+    held: VecDeque<(u64, Term, L::Message)>,
     committed: VecDeque<(LogPosition, Option<Bytes>)>,
     is_applying: bool,
     applied: LogIndex,
@@ -181,13 +181,15 @@ impl<L: Library> Driver<L> {
         Ok(())
     }
 
-    /// A tick, if one is due. Those that were missed are not made up for.
+    /// A tick, if one is due. What was missed while the node was suspended is not made up for.
     fn pass_time(&mut self) {
-        if self.now >= self.next_tick && self.founding.is_none() {
-            self.next_tick = self.now.after(self.tick);
-            // A tick is no request, so there is nothing to refuse.
-            let _ = self.library.take(Op::Tick);
+        if self.now < self.next_tick || self.founding.is_some() {
+            return;
         }
+        let next = self.next_tick.after(self.tick);
+        self.next_tick = if next > self.now { next } else { self.now.after(self.tick) };
+        // A tick is no request, so there is nothing to refuse.
+        let _ = self.library.take(Op::Tick);
     }
 
     fn persisted(&mut self, persist: &Persist) {
@@ -218,7 +220,9 @@ impl<L: Library> Driver<L> {
             for (id, index) in work.reads {
                 self.requests.confirmed(id, index);
             }
-            self.held.extend(work.when_durable.into_iter().map(|message| (self.mark, message)));
+            let State { term, .. } = self.state();
+            let held = work.when_durable.into_iter().map(|message| (self.mark, term, message));
+            self.held.extend(held);
             effects.extend(work.at_once.into_iter().map(Output::Send));
             if let Some(persist) = self.next_write() {
                 effects.push_back(Output::Persist(persist));
@@ -236,12 +240,12 @@ impl<L: Library> Driver<L> {
     }
 
     fn release(&mut self, effects: &mut VecDeque<Output<Self>>) {
-        let State { term, .. } = self.state();
-        while let Some((mark, _)) = self.held.front()
+        let now = self.state().term;
+        while let Some((mark, ..)) = self.held.front()
             && *mark <= self.durable_mark
         {
-            let Some((_, message)) = self.held.pop_front() else { break };
-            if L::facts(&message).term >= term {
+            let Some((_, term, message)) = self.held.pop_front() else { break };
+            if term == now {
                 effects.push_back(Output::Send(message));
             }
         }
@@ -400,7 +404,8 @@ impl<L: Library> Raft for Driver<L> {
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Self::Effects) {
         self.now = now;
         match input {
-            Input::Tick | Input::Suppress(_) => {}
+            Input::Tick => self.pass_time(),
+            Input::Suppress(_) => {}
             // The library drops what it cannot use.
             Input::Receive(message) => {
                 let _ = self.library.take(Op::Receive(message));
@@ -433,7 +438,6 @@ impl<L: Library> Raft for Driver<L> {
                 }
             }
         }
-        self.pass_time();
         self.carry_out(effects);
         self.look();
         self.feed_machine(effects);

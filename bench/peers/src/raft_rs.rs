@@ -22,10 +22,16 @@ use slog::{Discard, Logger, o};
 use crate::driver::Driver;
 use crate::library::{Disk, Library, Op, State, Work, place};
 
+/// The window of unacknowledged messages. One more is sent with each answer to a heartbeat while it is full, so it is not held
+/// against the limit of a plan.
+const WINDOW: usize = 8;
+
 /// How it is used.
 pub trait Use: 'static {
     /// Whether a read uses the context of the one before.
     const REUSES_CONTEXTS: bool = false;
+    /// Whether the leadership is handed over.
+    const TRANSFERS: bool = false;
     /// Whether there are messages that no correct peer sends.
     const HOSTILE: bool = false;
 }
@@ -35,6 +41,14 @@ pub trait Use: 'static {
 pub struct Careful;
 
 impl Use for Careful {}
+
+/// The same, and the leadership is handed over.
+#[derive(Debug)]
+pub struct Transfers;
+
+impl Use for Transfers {
+    const TRANSFERS: bool = true;
+}
 
 /// All reads of a node have the same context, one after the other.
 #[derive(Debug)]
@@ -73,10 +87,11 @@ pub struct Rs<U> {
     how: PhantomData<U>,
 }
 
-/// A message, and its sender's term.
+/// A message, who sends it (a request that is passed on names who asked first), and in which term.
 #[derive(Clone, Debug)]
 pub struct Sent {
     message: Message,
+    from: NodeId,
     term: Term,
 }
 
@@ -167,7 +182,8 @@ impl<U: Use> Rs<U> {
         while self.node.has_ready() {
             let mut ready = self.node.ready();
             let term = Term(self.node.raft.term);
-            let sent = |message| Sent { message, term };
+            let from = self.settings.id;
+            let sent = |message| Sent { message: without_commit(message), from, term };
             self.wanted.at_once.extend(ready.take_messages().into_iter().map(sent));
             self.wanted.when_durable.extend(ready.take_persisted_messages().into_iter().map(sent));
             for entry in ready.take_committed_entries() {
@@ -273,7 +289,7 @@ impl<U: Use> Library for Rs<U> {
             applied: disk.applied.0,
             // It counts the bytes of a message in another way, and no less than an eighth of ours.
             max_size_per_msg: settings.max_batch_bytes / 8,
-            max_inflight_msgs: usize::try_from(settings.max_inflight_messages).unwrap_or(256),
+            max_inflight_msgs: WINDOW,
             check_quorum: settings.check_quorum.is_on(),
             pre_vote: settings.pre_vote.is_on(),
             ..Config::default()
@@ -311,6 +327,7 @@ impl<U: Use> Library for Rs<U> {
         let settle = |settings: &mut PlanSettings| {
             settings.read_lease = Toggle::Off;
             settings.max_batch_entries = u64::MAX;
+            settings.max_inflight_messages = 256;
             settings.max_inflight_bytes = u64::MAX;
             settings.max_uncommitted_bytes = u64::MAX;
             settings.max_undurable_bytes = u64::MAX;
@@ -325,8 +342,10 @@ impl<U: Use> Library for Rs<U> {
             plan.network.malformed_per_million = 0;
         }
         plan.faults.retain(|timed| !matches!(timed.fault, Fault::LoseDisk { .. }));
-        plan.actions.retain(|timed| {
-            matches!(timed.action, Action::Transfer { .. } | Action::Campaign { .. })
+        plan.actions.retain(|timed| match timed.action {
+            Action::Transfer { .. } => U::TRANSFERS,
+            Action::Campaign { .. } => true,
+            Action::Members { .. } | Action::Suppress { .. } => false,
         });
         plan
     }
@@ -391,10 +410,14 @@ impl<U: Use> Library for Rs<U> {
         let it = &sent.message;
         let (kind, name, claim) = says(it);
         // Pre-votes and forwarded requests carry another term than their sender's, or none.
-        let is_hypothetical =
-            matches!(kind, MessageKind::RequestPreVote | MessageKind::PreVoteReply);
-        let term = if is_hypothetical || it.term == 0 { sent.term } else { Term(it.term) };
-        Facts { from: NodeId(it.from), to: NodeId(it.to), term, kind: kind as u8, name, claim }
+        let term = match (kind, claim) {
+            // It tells nothing of the term that it might be granted for.
+            (_, Claim::GrantPreVote) => sent.term.min(Term(it.term.saturating_sub(1))),
+            (MessageKind::RequestPreVote, _) => sent.term,
+            _ if it.term == 0 => sent.term,
+            _ => Term(it.term),
+        };
+        Facts { from: sent.from, to: NodeId(it.to), term, kind: kind as u8, name, claim }
     }
 
     fn malformed(sent: &Sent, draw: &mut Draw) -> Option<Sent> {
@@ -416,6 +439,22 @@ impl<U: Use> Library for Rs<U> {
         }
         Some(sent)
     }
+}
+
+/// What is committed may be told with votes too, by which a candidate learns of it. The specification that runs are held against
+/// knows no such thing, and it is optional.
+fn without_commit(mut message: Message) -> Message {
+    let is_vote = matches!(
+        message.get_msg_type(),
+        MessageType::MsgRequestVote
+            | MessageType::MsgRequestVoteResponse
+            | MessageType::MsgRequestPreVote
+            | MessageType::MsgRequestPreVoteResponse
+    );
+    if is_vote {
+        (message.commit, message.commit_term) = (0, 0);
+    }
+    message
 }
 
 fn says(it: &Message) -> (MessageKind, &'static str, Claim) {
