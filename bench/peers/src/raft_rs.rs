@@ -238,7 +238,7 @@ impl<U: Use> Rs<U> {
         Ok(())
     }
 
-    fn propose(&mut self, command: Bytes) -> Result<(), Refusal> {
+    fn propose(&mut self, command: &Bytes) -> Result<(), Refusal> {
         let raft = &self.node.raft;
         match (raft.state, raft.leader_id) {
             (StateRole::Leader, _) if raft.lead_transferee.is_some() => Err(Refusal::Transferring),
@@ -264,7 +264,7 @@ impl<U: Use> Rs<U> {
                 let _ = self.node.step(sent.message);
                 Ok(())
             }
-            Op::Propose(command) => self.propose(command),
+            Op::Propose(command) => self.propose(&command),
             Op::Read(id) => self.read(id),
             Op::Change(_) => Err(Refusal::NoMembership),
             Op::Transfer(to) if self.node.raft.state == StateRole::Leader => {
