@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use core::mem::discriminant;
 
 use crate::effect::{Effect, Effects};
-use crate::message::Envelope;
-use crate::types::{Term, WriteNumber};
+use crate::message::{AppendReply, Envelope, Message};
+use crate::types::{LogIndex, Term, WriteNumber};
 
 /// More messages than this do not wait: enough for a vote request to each of a thousand voters.
 const MAX_WITHHELD: usize = 1_024;
@@ -72,6 +72,15 @@ impl Outbox {
         self.withheld.retain(|held| held.envelope.term >= term);
     }
 
+    /// Entries from `first` on are removed: no acknowledgement of them leaves. (No honest leader lets a node remove what it
+    /// has acknowledged in the leader's own term.)
+    pub(crate) fn truncate_from(&mut self, first: LogIndex) {
+        self.withheld.retain(|held| match &held.envelope.message {
+            Message::AppendReply(AppendReply::Accepted { matched }) => *matched < first,
+            _ => true,
+        });
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.withheld.len()
     }
@@ -80,7 +89,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Ballot, Message, WireVersion};
+    use crate::message::{Ballot, WireVersion};
     use crate::types::{ClusterId, NodeId};
 
     fn vote(to: u64, term: u64, ballot: Ballot) -> Envelope {

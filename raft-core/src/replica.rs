@@ -193,6 +193,7 @@ impl Replica {
             return next.previous();
         }
         if next <= self.log.last_index() {
+            self.outbox.truncate_from(next);
             self.truncate_from(next, effects);
         }
         let room = self.room_for(&new);

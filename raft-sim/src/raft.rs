@@ -13,6 +13,7 @@ use raft_core::{
 };
 
 use crate::draw::Draw;
+use crate::plan::Plan;
 
 /// An implementation of Raft that can be driven step by step.
 pub trait Raft: Sized {
@@ -36,6 +37,33 @@ pub trait Raft: Sized {
     /// # Errors
     /// What is wrong with the settings or the disk, in words.
     fn start(settings: Settings, start: Start, now: Instant) -> Result<Self, String>;
+
+    /// Starts a node that keeps all of its log in memory: `log` reads the entries on the disk, of which `start` has the
+    /// summary only. For an implementation that fetches old entries when it needs them, the summary is enough.
+    ///
+    /// # Errors
+    /// What is wrong with the settings or the disk, in words.
+    fn start_with_log(
+        settings: Settings,
+        start: Start,
+        _log: impl FnOnce() -> Entries,
+        now: Instant,
+    ) -> Result<Self, String> {
+        Self::start(settings, start, now)
+    }
+
+    /// The plan of a seed as this implementation can be asked to live through it: without what it does not have (leases,
+    /// say), and with limits that it does not keep out of reach. What it promises stays.
+    fn suited(plan: Plan) -> Plan {
+        plan
+    }
+
+    /// Whether its leaders are let change the membership before they have committed an entry of their own term. That is a
+    /// fault, and by default it is told as one when it happens; for an implementation that is known to have it, one may
+    /// want to see what it leads to.
+    fn may_change_early() -> bool {
+        false
+    }
 
     /// Takes one input and queues what is to be done.
     fn step(&mut self, now: Instant, input: Input<Self>, effects: &mut Self::Effects);

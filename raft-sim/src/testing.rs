@@ -191,7 +191,7 @@ impl Check {
     ) -> Result<(), String> {
         let source: Result<Source, String> = what.parse();
         let plan = source
-            .and_then(|source| source.plan::<M>(self.profile, None))
+            .and_then(|source| source.plan::<R, M>(self.profile, None))
             .map_err(|reason| format!("RAFT_SIM_REPLAY: {}", printable(&reason)))?;
         let (recorder, timeline) = Recorder::<M>::new(&plan);
         let (narrator, story) = Narrator::<M>::new(&plan);
@@ -222,7 +222,7 @@ impl Check {
     /// Makes a failing seed or file smaller, and prints what is left.
     fn shrink<R: Raft + 'static, M: Machine + 'static>(&self, what: &str) -> Result<(), String> {
         let source: Result<Source, String> = what.parse();
-        let plan = source.and_then(|source| source.plan::<M>(self.profile, None));
+        let plan = source.and_then(|source| source.plan::<R, M>(self.profile, None));
         let plan = plan.map_err(|reason| format!("RAFT_SIM_SHRINK: {}", printable(&reason)))?;
         let mut effort = Effort::default();
         effort.jobs = self.jobs.unwrap_or(effort.jobs);

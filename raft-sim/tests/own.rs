@@ -56,7 +56,7 @@ impl<const SOUND: bool> Machine for Counter<SOUND> {
     }
 
     fn command(draw: &mut Draw) -> Bytes {
-        Bytes::from(vec![b'x'; draw.between(1, 4) as usize])
+        Bytes::from_static(draw.pick(&["x", "xx", "xxx", "xxxx"]).as_bytes())
     }
 }
 

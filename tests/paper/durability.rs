@@ -108,6 +108,19 @@ fn a_late_receipt_does_not_cover_replaced_entries() {
     assert_eq!(cluster.hosts[&N2].disk.entries.len(), 3);
 }
 
+/// An acknowledgement that waits for the disk to know the term does not leave when what it is for was removed meanwhile. Only a
+/// leader that contradicts itself can have that removed; a fuzzer was one.
+#[test]
+fn what_was_removed_is_not_acknowledged() {
+    let mut cluster = Cluster::with_logs(settings(), &[&[], &[1, 1], &[]]);
+    cluster.hold_disk(N2);
+    cluster.receive(message(N1, N2, 3, append(at(1, 1), &[1], 0)));
+    cluster.receive(message(N1, N2, 3, append(at(1, 1), &[3], 0)));
+    assert_eq!(cluster.terms(N2), [1, 3]);
+    cluster.sync(N2); // of the term
+    assert!(cluster.find(N2, N1, "AppendReply").is_none(), "its second entry is not on disk");
+}
+
 /// Fine point 4: every start has an incarnation of its own, on the disk before it is used.
 #[test]
 fn fine_point_4_every_start_has_its_own_incarnation() {

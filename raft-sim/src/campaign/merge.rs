@@ -103,7 +103,8 @@ impl Summary {
 fn marks(shards: &[Summary], runs: u64) -> Vec<MarkScore> {
     let sum = |score: &MarkScore| {
         let parts = shards.iter().flat_map(|part| &part.marks);
-        let seeds = parts.filter(|other| other.mark == score.mark).map(|other| other.seeds).sum();
+        let same = parts.filter(|other| other.mark == score.mark);
+        let seeds = same.fold(0_u64, |sum, other| sum.saturating_add(other.seeds));
         MarkScore::new(&score.mark, score.minimum_per_million, seeds, runs)
     };
     shards.first().map(|part| part.marks.iter().map(sum).collect()).unwrap_or_default()

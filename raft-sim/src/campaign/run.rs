@@ -60,7 +60,7 @@ impl Judged {
 
 /// Runs the plan of a seed.
 pub(super) fn seed<R: Raft, M: Machine>(seed: u64, profile: Profile, level: CheckLevel) -> Guarded {
-    match panics::catch(|| Plan::generate_for::<M>(seed, profile)) {
+    match panics::catch(|| R::suited(Plan::generate_for::<M>(seed, profile))) {
         Ok(plan) => guarded::<R, M>(&plan, level),
         Err(panicked) => panic_verdict(seed, &panicked, None),
     }

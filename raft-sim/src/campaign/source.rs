@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use crate::machine::Machine;
 use crate::plan::{GENERATOR_VERSION, Plan, Profile};
+use crate::raft::Raft;
 use crate::scenario::{Scenario, is_scenario};
 
 /// The largest file that is read. Plans are some kilobytes; recorded lives may be long.
@@ -47,12 +48,12 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with it, in one sentence.
-    pub(crate) fn plan<M: Machine>(
+    pub(crate) fn plan<R: Raft, M: Machine>(
         &self,
         profile: Profile,
         generator: Option<u32>,
     ) -> Result<Plan, String> {
-        match self.read::<M>(profile, generator)? {
+        match self.read::<R, M>(profile, generator)? {
             Named::Plan(plan) => Ok(*plan),
             Named::Recording(_) => Err(format!("the file `{self}` is a recording, not a plan")),
             Named::Run(_) => Err(format!("the file `{self}` is a recorded run, not a plan")),
@@ -63,7 +64,7 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with it, in one sentence.
-    pub(crate) fn read<M: Machine>(
+    pub(crate) fn read<R: Raft, M: Machine>(
         &self,
         profile: Profile,
         generator: Option<u32>,
@@ -77,7 +78,7 @@ impl Source {
                          that found it"
                     ));
                 }
-                Ok(Named::Plan(Box::new(Plan::generate_for::<M>(*seed, profile))))
+                Ok(Named::Plan(Box::new(R::suited(Plan::generate_for::<M>(*seed, profile)))))
             }
             Self::File(path) => {
                 let text = read(path);
@@ -167,7 +168,9 @@ mod tests {
     /// Another generator's seed is refused; a file is read whatever generated it.
     #[test]
     fn only_seeds_have_a_generator() {
-        let plan = |source: Source, generator| source.plan::<Kv>(Profile::Default, generator);
+        let plan = |source: Source, generator| {
+            source.plan::<raft_core::Node, Kv>(Profile::Default, generator)
+        };
         let current = plan(Source::Seed(3), Some(GENERATOR_VERSION));
         assert_eq!(current, Ok(Plan::generate(3, Profile::Default)));
         assert_eq!(plan(Source::Seed(3), None), current);

@@ -170,7 +170,7 @@ impl<M: Machine> Checks<M> {
             return wrong(format!("{id} in {term} appended {index}@{} after {before}", entry.term));
         }
         self.check_room(at, place, intake, entry)?;
-        self.check_change(at, place, intake, entry)?;
+        self.check_change::<R>(at, place, intake, entry)?;
         let link = self.nodes[place].log.append(entry);
         if self.entries.matches(index, link) {
             return Ok(());

@@ -7,6 +7,7 @@ use super::limits::{Author, Intake};
 use super::node::Watched;
 use crate::coverage::Situation;
 use crate::machine::Machine;
+use crate::raft::Raft;
 use crate::violation::{Property, Violation};
 
 /// When the membership changed last, and before that, and when a node crashed last.
@@ -39,7 +40,7 @@ impl<M: Machine> Checks<M> {
     /// A leader is about to append an entry. A membership follows the one before it only when that is committed
     /// and, unless it is the way out of a joint one, so is an entry of the leader's own term: until then another
     /// leader's change may be in the making, unknown here.
-    pub(super) fn check_change(
+    pub(super) fn check_change<R: Raft>(
         &self,
         at: Instant,
         place: usize,
@@ -55,7 +56,8 @@ impl<M: Machine> Checks<M> {
             Some((since, before)) => (*since, before),
             None => (LogIndex::ZERO, &self.initial),
         };
-        let knows_commits = log.at(view.commit).is_some_and(|link| link.term == view.term);
+        let knows_commits =
+            R::may_change_early() || log.at(view.commit).is_some_and(|link| link.term == view.term);
         let index = log.last_index().next();
         let problem = if since > view.commit {
             format!("the one before it, at {since}, is not committed")

@@ -28,7 +28,7 @@ where
     M: Machine + 'static,
 {
     let profile = super::run::profile(&arguments.profile)?;
-    let named = arguments.what.read::<M>(profile, arguments.generator).map_err(BadUse)?;
+    let named = arguments.what.read::<R, M>(profile, arguments.generator).map_err(BadUse)?;
     html::check(&named, arguments)?;
     rerun::check_use(&named, arguments)?;
     let plan = match named {

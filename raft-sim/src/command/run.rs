@@ -30,10 +30,10 @@ where
         say(&format!("seeds {} (drawn afresh)", campaign.seeds));
     }
     let bar = bar(&campaign);
-    let mut plans = Plans::new::<M>(&arguments.failures, campaign.profile);
+    let mut plans = Plans::new(&arguments.failures, campaign.profile);
     let summary = campaign.run::<R, M>(|news| match news {
         News::Progress(progress) => show(&bar, progress),
-        News::Failed(failure) => bar.suspend(|| say(&plans.keep(failure))),
+        News::Failed(failure) => bar.suspend(|| say(&plans.keep::<R, M>(failure))),
     });
     bar.finish_and_clear();
     let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
@@ -120,25 +120,22 @@ fn show(bar: &ProgressBar, progress: Progress) {
 struct Plans<'a> {
     folder: &'a Path,
     profile: Profile,
-    /// Makes the plan of a seed.
-    generate: fn(u64, Profile) -> Plan,
     kept: BTreeMap<u64, PathBuf>,
     /// The first thing that went wrong.
     trouble: Option<BadUse>,
 }
 
 impl<'a> Plans<'a> {
-    fn new<M: Machine>(folder: &'a Path, profile: Profile) -> Self {
-        let generate = Plan::generate_for::<M>;
-        Self { folder, profile, generate, kept: BTreeMap::new(), trouble: None }
+    fn new(folder: &'a Path, profile: Profile) -> Self {
+        Self { folder, profile, kept: BTreeMap::new(), trouble: None }
     }
 
     /// Writes the plan of a failing run, and says in a line what failed and where the plan is.
-    fn keep(&mut self, failure: &Failure) -> String {
+    fn keep<R: Raft, M: Machine>(&mut self, failure: &Failure) -> String {
         let Failure { seed, violation, .. } = failure;
         let failed = format!("seed {seed} violates {}", violation.property.name());
         // A seed whose plan cannot even be generated has none.
-        let Ok(plan) = catch(|| (self.generate)(*seed, self.profile)) else {
+        let Ok(plan) = catch(|| R::suited(Plan::generate_for::<M>(*seed, self.profile))) else {
             return format!("{failed}; its plan cannot be generated");
         };
         let path = self.folder.join(plan.file_name());
@@ -185,11 +182,11 @@ mod tests {
     #[test]
     fn plans_are_written_as_failures_are_told() {
         let folder = folder("plans");
-        let mut plans = Plans::new::<Kv>(&folder, Profile::Default);
+        let mut plans = Plans::new(&folder, Profile::Default);
         let summary = hopeless().run::<Node, Kv>(|news| match news {
             News::Progress(progress) => assert!(plans.kept.len() as u64 >= progress.failures),
             News::Failed(failure) => {
-                let line = plans.keep(failure);
+                let line = plans.keep::<Node, Kv>(failure);
                 let path = plans.kept.get(&failure.seed).expect("it is kept");
                 assert!(line.ends_with(&format!("its plan is in {}", path.display())), "{line}");
                 let text = fs::read_to_string(path).expect("it is written");
@@ -207,11 +204,11 @@ mod tests {
     fn a_plan_that_cannot_be_written_is_remembered() {
         let folder = folder("occupied");
         fs::write(&folder, "not a directory").expect("a file can be written");
-        let mut plans = Plans::new::<Kv>(&folder, Profile::Default);
+        let mut plans = Plans::new(&folder, Profile::Default);
         let mut told = Vec::new();
         hopeless().run::<Node, Kv>(|news| {
             if let News::Failed(failure) = news {
-                told.push(plans.keep(failure));
+                told.push(plans.keep::<Node, Kv>(failure));
             }
         });
         assert!(

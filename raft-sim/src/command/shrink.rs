@@ -25,7 +25,7 @@ where
         ("--json", arguments.json.as_deref()),
     ])?;
     let profile = super::run::profile(&arguments.profile)?;
-    let plan = arguments.what.plan::<M>(profile, arguments.generator).map_err(BadUse)?;
+    let plan = arguments.what.plan::<R, M>(profile, arguments.generator).map_err(BadUse)?;
     let mut effort = Effort { budget: arguments.time, ..Effort::default() };
     effort.jobs = arguments.jobs.unwrap_or(effort.jobs);
     let bar = bar();

@@ -129,7 +129,7 @@ impl Spec {
         let removed = log.at(kept.next());
         log.take(kept, view.last.index, |index| (raft.term(index), raft.entry(index)));
         if self.leads(place, view) {
-            self.append(place, view, kept, removed)?;
+            self.append::<R>(place, view, kept, removed)?;
         } else {
             self.take_entries(place, view, kept, removed)?;
         }
@@ -161,7 +161,13 @@ impl Spec {
     }
 
     /// A leader adds entries of its term at the end, and removes none (paper Figure 3); memberships one after the other.
-    fn append(&self, place: usize, view: &View, kept: LogIndex, removed: Option<Term>) -> Allowed {
+    fn append<R: Raft>(
+        &self,
+        place: usize,
+        view: &View,
+        kept: LogIndex,
+        removed: Option<Term>,
+    ) -> Allowed {
         let Node { id, log, .. } = &self.nodes[place];
         let first = kept.next();
         require(removed.is_none(), || {
@@ -176,7 +182,9 @@ impl Spec {
                 None => (LogIndex::ZERO, &self.initial),
             };
             let is_committed = since <= view.commit
-                && (before.is_joint() || log.at(view.commit) == Some(view.term));
+                && (before.is_joint()
+                    || R::may_change_early()
+                    || log.at(view.commit) == Some(view.term));
             require(is_committed && may_follow(before, membership), || {
                 format!(
                     "{id} changed the membership at {index}, before it might or to what may not follow"

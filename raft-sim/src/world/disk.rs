@@ -161,6 +161,11 @@ impl Image {
 
     // ----- old entries and snapshots -----
 
+    /// All entries.
+    pub(super) fn entries(&self) -> Entries {
+        self.entries.after(0).cloned().collect()
+    }
+
     /// Entries of `first..=last`, as many as fit; one at least. `None` when the first is not there.
     pub(super) fn read(&self, first: LogIndex, last: LogIndex, max_bytes: u64) -> Option<Entries> {
         let place = usize::try_from(first.0.checked_sub(self.base.index.0 + 1)?).ok()?;

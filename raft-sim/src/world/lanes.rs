@@ -348,22 +348,24 @@ impl<R: Raft, M: Machine, T: Trace> World<'_, R, M, T> {
             Start::Force(_) => Started::Forced,
         };
         let settings = self.plan.settings_of(id);
-        let raft = match R::start(settings, start, host.local(self.now)) {
-            Ok(raft) => raft,
-            Err(reason) if host.has_lost_disk() => {
-                self.refused(node, &reason);
-                return Ok(());
-            }
-            Err(reason) => {
-                let witness = format!("{id} cannot start from its disk: {reason}");
-                return Err(Violation::new(
-                    Property::RestoreFailed,
-                    Instant(self.now),
-                    &[id],
-                    witness,
-                ));
-            }
-        };
+        let raft =
+            match R::start_with_log(settings, start, || host.image.entries(), host.local(self.now))
+            {
+                Ok(raft) => raft,
+                Err(reason) if host.has_lost_disk() => {
+                    self.refused(node, &reason);
+                    return Ok(());
+                }
+                Err(reason) => {
+                    let witness = format!("{id} cannot start from its disk: {reason}");
+                    return Err(Violation::new(
+                        Property::RestoreFailed,
+                        Instant(self.now),
+                        &[id],
+                        witness,
+                    ));
+                }
+            };
         let view = raft.view();
         match how {
             Started::Forced => self.checks.forced(Instant(self.now), id, &raft)?,
