@@ -91,7 +91,7 @@ fn departs(result: Checked, in_words: &str) {
     assert!(violation.witness.contains(in_words), "{violation}, not `{in_words}`");
 }
 
-/// Goal: elections, replication, a crash, another leader and the commitment of what the first left are all allowed.
+/// Goal: elections, replication, a crash, and what another leader then appends are all allowed.
 #[test]
 fn a_run_by_the_book_is_allowed() {
     let mut scene = committed();
