@@ -129,14 +129,6 @@ impl Cache {
         }
     }
 
-    /// The first entry. (Looked at each time that one has to leave, when all others are far behind it.)
-    pub(crate) fn first(&self) -> Option<&Entry> {
-        match self.runs.front() {
-            Some(run) => run.entries.first(),
-            None => self.open.first(),
-        }
-    }
-
     /// Drops the first `count`.
     pub(crate) fn forget(&mut self, count: u64) {
         let mut left = count.min(self.len);

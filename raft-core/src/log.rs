@@ -228,14 +228,28 @@ impl Log {
     /// Lets durable payloads go until `limit` is kept. What is not committed stays, unless there is more of it
     /// than any leader of this cluster would have.
     pub(crate) fn evict(&mut self, limit: u64, most_uncommitted: u64) {
-        while self.cache.bytes() > limit {
-            let (first, size) = (self.cached_first(), self.cache.first().map_or(0, Entry::size));
-            let may_go = first <= self.commit || self.uncommitted_bytes - size >= most_uncommitted;
-            if first > self.durable || !may_go {
-                return;
-            }
-            self.forget_cached(1);
+        if self.cache.bytes() > limit {
+            self.evict_excess(self.cache.bytes() - limit, most_uncommitted);
         }
+    }
+
+    /// Lets at least `excess` bytes of payloads go, or as many as may.
+    #[inline(never)]
+    fn evict_excess(&mut self, mut excess: u64, most_uncommitted: u64) {
+        let (mut index, mut uncommitted) = (self.cached_first(), self.uncommitted_bytes);
+        let durable = self.durable.next().entries_since(index);
+        let may_go = |entry: &&Entry| {
+            let is_committed = index <= self.commit;
+            if excess == 0 || !is_committed && uncommitted - entry.size() < most_uncommitted {
+                return false;
+            }
+            uncommitted -= if is_committed { 0 } else { entry.size() };
+            excess = excess.saturating_sub(entry.size());
+            index = index.next();
+            true
+        };
+        let count = self.cache.range(0, durable).take_while(may_go).count();
+        self.forget_cached(count as u64);
     }
 
     /// Drops the first `count` cached entries.
