@@ -90,4 +90,14 @@ mod tests {
             }
         }
     }
+
+    /// A burst of these is more than one message may hold.
+    #[test]
+    fn everybody_carries_out_large_commands() {
+        for contestant in ALL.iter().filter(|contestant| contestant.can_have(3)) {
+            let mut cluster = (contestant.elected)(3);
+            carry_out(&mut *cluster, 64, 16 << 10, 128);
+            assert_eq!(cluster.applied(), [128; 3], "{}", contestant.name);
+        }
+    }
 }

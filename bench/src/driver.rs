@@ -16,6 +16,7 @@ pub trait Outside {
 
 /// Carries out what a node asks for, and what follows from that. What is to be written or applied is so at once.
 pub fn carry_out(node: &mut Node, now: Instant, effects: &mut Effects, outside: &mut impl Outside) {
+    let mut was_fed = false;
     while let Some(effect) = effects.pop() {
         let answer = match effect {
             Effect::Send(envelope) => {
@@ -35,8 +36,10 @@ pub fn carry_out(node: &mut Node, now: Instant, effects: &mut Effects, outside: 
             _ => continue,
         };
         node.feed(now, answer, effects);
-        if effects.is_empty() && node.deadline() <= now {
-            node.step(now, Input::Tick, effects);
-        }
+        was_fed = true;
+    }
+    if was_fed && node.deadline() <= now {
+        node.step(now, Input::Tick, effects);
+        carry_out(node, now, effects, outside);
     }
 }

@@ -8,6 +8,7 @@ use plotters::prelude::*;
 
 use crate::cli::Plot;
 use crate::contestants::ALL;
+use crate::layout::aligned;
 use crate::sweep::{self, Line, Sweep};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -35,9 +36,28 @@ pub(crate) fn draw_all(options: &Plot) -> Result<()> {
         let file = options.into.join(format!("{}.svg", sweep.name));
         draw(&sweep, &file)
             .map_err(|error| format!("{} cannot be drawn: {error}", file.display()))?;
-        println!("{}", file.display());
+        println!("{}, ns for an entry", file.display());
+        for row in rows(&sweep) {
+            println!("{row}");
+        }
+        println!();
     }
     Ok(())
+}
+
+/// What the chart shows, in numbers: a head, and a line for each contestant.
+fn rows(sweep: &Sweep) -> Vec<String> {
+    let mut head = vec![sweep.varied.to_owned()];
+    head.extend(sweep.values.iter().cloned());
+    let mut rows = vec![head];
+    for line in &sweep.lines {
+        let mut row = vec![line.contestant.name.to_owned()];
+        let value = |point: &Option<f64>| point.map_or("-".into(), |point| format!("{point:.0}"));
+        row.extend(line.points.iter().map(value));
+        row.resize(sweep.values.len() + 1, "-".into());
+        rows.push(row);
+    }
+    aligned(&rows)
 }
 
 /// The values are as far apart as their places in the list: all but the nodes grow by a factor.

@@ -19,11 +19,13 @@ struct Workload {
     size: usize,
 }
 
-const WORKLOADS: [Workload; 5] = [
+const WORKLOADS: [Workload; 6] = [
     Workload { name: "latency", mode: Mode::Latency, nodes: 3, size: 16 },
     Workload { name: "pipelined", mode: Mode::Pipelined, nodes: 3, size: 16 },
     Workload { name: "batch", mode: Mode::Batch, nodes: 3, size: 16 },
     Workload { name: "latency-4k", mode: Mode::Latency, nodes: 3, size: 4 << 10 },
+    // More than memory is to hold: each entry puts another out.
+    Workload { name: "pipelined-64k", mode: Mode::Pipelined, nodes: 3, size: 64 << 10 },
     Workload { name: "latency-7", mode: Mode::Latency, nodes: 7, size: 16 },
 ];
 
