@@ -26,7 +26,7 @@ mod limits;
 mod log;
 mod machines;
 mod malformed;
-mod memberships;
+pub(crate) mod memberships;
 mod mirror;
 mod node;
 mod ordered;

@@ -94,7 +94,7 @@ impl<M: Machine> Checks<M> {
 
 /// Whether a step from one membership to the other leaves no two majorities apart: into a joint one of both, out of
 /// it, or by one voter (thesis §4.1, §4.3).
-fn overlaps(before: &Membership, next: &Membership) -> bool {
+pub(crate) fn overlaps(before: &Membership, next: &Membership) -> bool {
     match (before.is_joint(), next.is_joint()) {
         (true, true) => false,
         (true, false) => before.voters() == next.voters(),

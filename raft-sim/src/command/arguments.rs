@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use raft_core::{Instant, NodeId};
 
+use super::reports::ReportArguments;
 use crate::campaign::{SeedRequest, Shard, Source};
 use crate::units::exact;
 
@@ -84,21 +85,8 @@ pub(crate) struct RunArguments {
     /// Count a seed as failed when it runs for longer than this
     #[arg(long, value_name = "TIME", value_parser = wall_time, default_value = "60s")]
     pub(crate) seed_time: Duration,
-    /// Do not fail for situations that occurred too rarely or never (they are judged from 100 seeds on)
-    #[arg(long)]
-    pub(crate) allow_vacuous: bool,
-    /// Write the summary as JSON; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Write the failures as a JUnit report; `-` is standard output"
-    )]
-    pub(crate) junit: Option<PathBuf>,
-    /// Append the summary as Markdown (for a CI job's summary page); `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
     /// Check only that steps and messages are what the specification of Raft allows, and nothing else
     #[arg(long, hide = true)]
     pub(crate) only_specification: bool,
@@ -113,21 +101,8 @@ pub(crate) struct MergeArguments {
     /// What `run --shard I/N --json FILE` wrote, all N of them; a file may hold several; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Do not fail for situations that occurred too rarely or never
-    #[arg(long)]
-    pub(crate) allow_vacuous: bool,
-    /// Write the summary as JSON; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Write the failures as a JUnit report; `-` is standard output"
-    )]
-    pub(crate) junit: Option<PathBuf>,
-    /// Append the summary as Markdown (for a CI job's summary page); `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) summary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: ReportArguments,
 }
 
 /// What `replay` takes.

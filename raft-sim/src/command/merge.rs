@@ -8,20 +8,20 @@ use std::path::Path;
 use super::arguments::MergeArguments;
 use super::{BadUse, Outcome, files};
 use crate::campaign::Summary;
-use crate::report::{Context, Judgement, Vacuity, printable};
+use crate::report::{Context, Judgement, printable};
 
 /// Reads the summaries of all shards, and reports them as one campaign.
 pub(super) fn merge(arguments: &MergeArguments) -> Result<Outcome, BadUse> {
-    arguments.reports().check()?;
+    arguments.reports.check()?;
     let mut shards = Vec::new();
     for file in &arguments.files {
         shards.extend(read(file)?);
     }
     let summary = Summary::merge(shards).map_err(|error| BadUse(error.to_string()))?;
-    let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
+    let vacuity = arguments.reports.vacuity();
     // The plans of failing runs are where the shards were run.
     let context = Context { invocation: files::invocation(), plans: BTreeMap::new(), vacuity };
-    arguments.reports().write(&summary, &context)?;
+    arguments.reports.write(&summary, &context)?;
     let is_good = context.judge(&summary) == Judgement::Clean;
     Ok(if is_good { Outcome::Clean } else { Outcome::Violated })
 }

@@ -13,7 +13,7 @@ use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
 use crate::raft::Raft;
-use crate::report::{Context, Judgement, Vacuity};
+use crate::report::{Context, Judgement};
 
 /// How many seeds are run when nobody says.
 const DEFAULT_SEEDS: u64 = 2_000;
@@ -36,10 +36,10 @@ where
         News::Failed(failure) => bar.suspend(|| say(&plans.keep::<R, M>(failure))),
     });
     bar.finish_and_clear();
-    let vacuity = if arguments.allow_vacuous { Vacuity::Mentioned } else { Vacuity::Fails };
+    let vacuity = arguments.reports.vacuity();
     let context = Context { invocation: files::invocation(), plans: plans.kept, vacuity };
     // What was found is told whatever becomes of the files.
-    let reported = arguments.reports().write(&summary, &context);
+    let reported = arguments.reports.write(&summary, &context);
     let good = context.judge(&summary) == Judgement::Clean;
     match plans.trouble.map_or(reported, Err) {
         Err(error) if good => Err(error),
@@ -92,7 +92,7 @@ pub(super) fn profile(name: &str) -> Result<Profile, BadUse> {
 }
 
 fn check_outputs(arguments: &RunArguments) -> Result<(), BadUse> {
-    arguments.reports().check()?;
+    arguments.reports.check()?;
     files::check_directory("--failures", &arguments.failures)
 }
 

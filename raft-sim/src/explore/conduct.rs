@@ -14,6 +14,7 @@ use super::core::Core;
 use super::image::Image;
 use super::local::Local;
 use super::scope::Scope;
+use crate::check::memberships::overlaps;
 use crate::raft::{Claim, Facts, Raft, View};
 use crate::violation::Property;
 
@@ -491,18 +492,4 @@ fn may_campaign<C: Core>(local: &Local<C>, view: &View) -> bool {
     let since =
         (log.base.index.0 + 1..=last.0).rev().map(LogIndex).find(|at| is_membership(log, *at));
     is_voter(last) || since.is_some_and(|since| since > view.commit && is_voter(since.previous()))
-}
-
-/// Whether a step from one membership to the other leaves no two majorities apart.
-fn overlaps(before: &Membership, next: &Membership) -> bool {
-    match (before.is_joint(), next.is_joint()) {
-        (true, true) => false,
-        (true, false) => before.voters() == next.voters(),
-        (false, true) => before.voters() == next.outgoing(),
-        (false, false) => {
-            let leave = before.voters().iter().filter(|id| !next.is_voter(**id)).count();
-            let come = next.voters().iter().filter(|id| !before.is_voter(**id)).count();
-            leave + come <= 1
-        }
-    }
 }
