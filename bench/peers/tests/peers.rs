@@ -61,6 +61,10 @@ fn raft_io() {
     let beyond = violated::<RaftIo<Beyond>>;
     let forgotten = beyond("learners-forgotten.scenario");
     assert_eq!(forgotten, Some(Property::ConfigurationFollowsLog));
+    // What an early change of members leads to (Ongaro, raft-dev, July 2015).
+    let lost = beyond("committed-entry-lost.scenario");
+    assert_eq!(lost, Some(Property::LeaderCompleteness));
+    assert_eq!(found("committed-entry-lost.scenario"), Some(Property::OneChangeAtATime));
 }
 
 /// Goal: what was found in raft-rs is still there in this version, and takes what it takes.
