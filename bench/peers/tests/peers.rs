@@ -61,6 +61,8 @@ fn raft_io() {
     let beyond = violated::<RaftIo<Beyond>>;
     let forgotten = beyond("learners-forgotten.scenario");
     assert_eq!(forgotten, Some(Property::ConfigurationFollowsLog));
+    let confirmed = violated::<RaftIo<Careful>>("old-probe-confirms.scenario");
+    assert_eq!(confirmed, Some(Property::ReadConfirmed));
     // What an early change of members leads to (Ongaro, raft-dev, July 2015).
     let lost = beyond("committed-entry-lost.scenario");
     assert_eq!(lost, Some(Property::LeaderCompleteness));
