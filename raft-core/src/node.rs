@@ -154,7 +154,9 @@ impl Node {
 
     fn persisted(&mut self, receipt: Persisted, effects: &mut Effects) {
         let snapshot = self.replica.snapshot.position;
-        self.replica.persisted(receipt, effects);
+        if !self.replica.persisted(receipt, effects) {
+            return;
+        }
         let installed = self.replica.snapshot.position;
         match &mut self.role {
             // A node that installs a snapshot follows, until it has.

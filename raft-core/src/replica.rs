@@ -238,17 +238,22 @@ impl Replica {
         }
     }
 
-    /// Takes the receipt of a write: the marks move, and what waited for it leaves.
-    pub(crate) fn persisted(&mut self, receipt: Persisted, effects: &mut Effects) {
+    /// Takes the receipt of a write: the marks move, and what waited for it leaves. Says whether it is the receipt of the
+    /// write under way; nothing follows from any other.
+    pub(crate) fn persisted(&mut self, receipt: Persisted, effects: &mut Effects) -> bool {
         let number = receipt.number();
         match self.lane.complete(receipt) {
-            Receipt::Foreign => self.rejections.add(Rejection::ForeignReceipt),
+            Receipt::Foreign => {
+                self.rejections.add(Rejection::ForeignReceipt);
+                false
+            }
             Receipt::Durable(purpose) => {
                 match purpose {
                     Purpose::Follow => self.log.complete(),
                     Purpose::Install => self.installed(effects),
                 }
                 self.outbox.release(number, effects);
+                true
             }
         }
     }

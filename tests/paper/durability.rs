@@ -7,7 +7,7 @@ use raft_core::{
     Settings, StepDown, Ticks, Toggle, WireVersion, WriteNumber,
 };
 
-use crate::support::messages::{append, at, message, vote_request};
+use crate::support::messages::{append, at, heartbeat, message, vote_request};
 use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
 
 fn plain() -> Settings {
@@ -349,4 +349,38 @@ fn a_foreign_receipt_is_refused() {
     assert_eq!(status.outstanding_write, Some(WriteNumber(1)));
     node.step(Instant(0), Input::Persisted(own.done()), &mut Effects::new());
     assert_eq!(node.status().outstanding_write, Some(WriteNumber(2)), "the hard state follows");
+}
+
+/// Takes an input and carries out the writes that follow.
+fn settle(node: &mut Node, input: Input) {
+    let (mut inputs, mut effects) = (vec![input], Effects::new());
+    while let Some(input) = inputs.pop() {
+        node.step(Instant(0), input, &mut effects);
+        while let Some(effect) = effects.pop() {
+            if let Effect::Persist(persist) = effect {
+                inputs.push(Input::Persisted(persist.done()));
+            }
+        }
+    }
+}
+
+/// Nothing follows from a foreign receipt, also when something follows from what was fed before it.
+#[test]
+fn a_foreign_receipt_settles_nothing() {
+    let (mut node, own) = first_write(N1);
+    let (_, foreign) = first_write(N2);
+    settle(&mut node, Input::Persisted(own.done()));
+    settle(&mut node, Input::Receive(message(N2, N1, 1, append(at(0, 0), &[1], 0))));
+    settle(&mut node, Input::Receive(message(N2, N1, 2, heartbeat(0))));
+    // The first entry is on the disk and not acknowledged in this term; the second is to be written.
+    let mut effects = Effects::new();
+    let entries = append(at(0, 0), &[1, 2], 0);
+    node.feed(Instant(0), Input::Receive(message(N2, N1, 2, entries)), &mut effects);
+    assert!(effects.is_empty(), "{effects:?}");
+    node.feed(Instant(0), Input::Persisted(foreign.done()), &mut effects);
+    assert!(effects.is_empty(), "{effects:?}");
+    node.step(Instant(0), Input::Tick, &mut effects);
+    let accepted = Message::AppendReply(AppendReply::Accepted { matched: LogIndex(1) });
+    let sent = effects.pop().expect("what follows from the entries");
+    assert!(matches!(sent, Effect::Send(sent) if sent.message == accepted));
 }
