@@ -34,6 +34,7 @@ pub use summary::{
 };
 
 pub(crate) use panics::catch;
+pub(crate) use run::plan_of;
 #[cfg(feature = "command")]
 pub(crate) use scenario::Complaint;
 pub(crate) use scenario::{check_file, scenario_files};

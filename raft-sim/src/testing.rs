@@ -17,10 +17,12 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::thread;
 
-use crate::campaign::{self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary};
+use crate::campaign::{
+    self, Campaign, Failure, SEED_LIMIT, SeedRequest, Seeds, Source, Summary, plan_of,
+};
 use crate::machine::Machine;
 use crate::page::{self, Page};
-use crate::plan::{Plan, Profile};
+use crate::plan::Profile;
 use crate::raft::Raft;
 use crate::report::printable;
 use crate::scenario::Scenario;
@@ -154,7 +156,7 @@ impl Check {
         }
         let summary = self.campaign(wishes)?.run::<R, M>(|_| ());
         if let Some(failure) = summary.failures.first() {
-            return Err(self.complaint::<M>(&summary, failure));
+            return Err(self.complaint::<R, M>(&summary, failure));
         }
         if summary.idle() {
             return Err(format!(
@@ -236,8 +238,8 @@ impl Check {
     }
 
     /// What a failed campaign says.
-    fn complaint<M: Machine>(&self, summary: &Summary, failure: &Failure) -> String {
-        let kept = keep_plan::<M>(failure.seed, self.profile).map_or_else(String::new, |path| {
+    fn complaint<R: Raft, M: Machine>(&self, summary: &Summary, failure: &Failure) -> String {
+        let kept = keep_plan::<R, M>(failure.seed, self.profile).map_or_else(String::new, |path| {
             format!("its plan is kept in {}, for RAFT_SIM_REPLAY=FILE\n", path.display())
         });
         format!(
@@ -270,8 +272,8 @@ impl Check {
 }
 
 /// Writes the plan of a failing seed to a file: a later version may make another plan of the seed.
-fn keep_plan<M: Machine>(seed: u64, profile: Profile) -> Option<PathBuf> {
-    let plan = campaign::catch(|| Plan::generate_for::<M>(seed, profile)).ok()?;
+fn keep_plan<R: Raft, M: Machine>(seed: u64, profile: Profile) -> Option<PathBuf> {
+    let plan = campaign::catch(|| plan_of::<R, M>(seed, profile)).ok()?;
     kept(&plan.file_name(), &plan.to_json())
 }
 

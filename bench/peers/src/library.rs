@@ -5,9 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use raft_core::{
     Entry, LogIndex, LogPosition, Membership, NodeId, Refusal, RequestId, Role, Settings, Term,
+    Toggle,
 };
 use raft_sim::draw::Draw;
-use raft_sim::plan::Plan;
+use raft_sim::plan::{Fault, Plan, PlanSettings};
 use raft_sim::raft::Facts;
 
 /// What a node starts with.
@@ -95,7 +96,7 @@ pub trait Library: Sized {
     /// A plan without what the library does not have.
     fn suited(plan: Plan) -> Plan;
 
-    /// Whether changes of members that come too early are told at once.
+    /// Whether changes of members that come too early are passed over.
     fn may_change_early() -> bool {
         false
     }
@@ -144,6 +145,23 @@ pub trait Library: Sized {
     fn malformed(_message: &Self::Message, _draw: &mut Draw) -> Option<Self::Message> {
         None
     }
+}
+
+/// Takes out of a plan what neither library or its driver has: nodes that join, leases, snapshots, lost disks, and limits of
+/// memory. `settle` takes out of the settings what one of them lacks besides.
+pub(crate) fn take_out(plan: &mut Plan, settle: impl Fn(&mut PlanSettings)) {
+    let others = plan.other_settings.as_mut().map(|others| &mut others.settings);
+    for settings in [&mut plan.settings].into_iter().chain(others) {
+        settings.read_lease = Toggle::Off;
+        settings.max_inflight_messages = 256;
+        settings.max_inflight_bytes = u64::MAX;
+        settings.max_uncommitted_bytes = u64::MAX;
+        settings.max_undurable_bytes = u64::MAX;
+        settle(settings);
+    }
+    plan.founders = plan.nodes;
+    plan.snapshots.every = 0;
+    plan.faults.retain(|timed| !matches!(timed.fault, Fault::LoseDisk { .. }));
 }
 
 /// The place of an index in a log that begins at index 1.

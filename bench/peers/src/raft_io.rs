@@ -11,11 +11,11 @@ use raft_core::{
     Role, Settings, Term, Toggle,
 };
 use raft_io::{Action, Error, Event, HardState, LogEntry, Message, RaftConfig, RaftLog, RaftNode};
-use raft_sim::plan::{Fault, MessageKind, Plan, PlanSettings};
+use raft_sim::plan::{MessageKind, Plan};
 use raft_sim::raft::{Claim, Facts};
 
 use crate::driver::Driver;
-use crate::library::{Disk, Library, Op, State, Work, last, place};
+use crate::library::{Disk, Library, Op, State, Work, last, place, take_out};
 
 /// How much of it is asked for.
 pub trait Use: 'static {
@@ -286,27 +286,15 @@ impl<U: Use> Library for Io<U> {
     }
 
     fn suited(mut plan: Plan) -> Plan {
-        let settle = |settings: &mut PlanSettings| {
+        take_out(&mut plan, |settings| {
             settings.check_quorum = Toggle::Off;
-            settings.read_lease = Toggle::Off;
             settings.max_batch_bytes = u64::MAX;
             if !U::BATCHES {
                 settings.max_batch_entries = 1 << 20;
             }
-            settings.max_inflight_messages = 256;
-            settings.max_inflight_bytes = u64::MAX;
-            settings.max_uncommitted_bytes = u64::MAX;
-            settings.max_undurable_bytes = u64::MAX;
-        };
-        settle(&mut plan.settings);
-        if let Some(others) = &mut plan.other_settings {
-            settle(&mut others.settings);
-        }
-        plan.founders = plan.nodes;
+        });
         plan.static_cut = None;
-        plan.snapshots.every = 0;
         plan.network.malformed_per_million = 0;
-        plan.faults.retain(|timed| !matches!(timed.fault, Fault::LoseDisk { .. }));
         plan.actions.retain(|timed| match timed.action {
             raft_sim::plan::Action::Members { .. } => U::CHANGES != Changes::Never,
             raft_sim::plan::Action::Transfer { .. } => U::TRANSFERS,

@@ -12,15 +12,15 @@ use raft::eraftpb::{ConfState, Entry as TheirEntry, HardState, Message, MessageT
 use raft::{Config, GetEntriesContext, INVALID_ID, RaftState, RawNode, StateRole, Storage};
 use raft_core::{
     Entry, LogIndex, LogPosition, Membership, NodeId, Payload, Refusal, RequestId, Role, Settings,
-    Term, Toggle,
+    Term,
 };
 use raft_sim::draw::Draw;
-use raft_sim::plan::{Action, Fault, MessageKind, Plan, PlanSettings};
+use raft_sim::plan::{Action, MessageKind, Plan};
 use raft_sim::raft::{Claim, Facts};
 use slog::{Discard, Logger, o};
 
 use crate::driver::Driver;
-use crate::library::{Disk, Library, Op, State, Work, place};
+use crate::library::{Disk, Library, Op, State, Work, place, take_out};
 
 /// The window of unacknowledged messages. One more is sent with each answer to a heartbeat while it is full, so it is not held
 /// against the limit of a plan.
@@ -324,24 +324,10 @@ impl<U: Use> Library for Rs<U> {
     }
 
     fn suited(mut plan: Plan) -> Plan {
-        let settle = |settings: &mut PlanSettings| {
-            settings.read_lease = Toggle::Off;
-            settings.max_batch_entries = u64::MAX;
-            settings.max_inflight_messages = 256;
-            settings.max_inflight_bytes = u64::MAX;
-            settings.max_uncommitted_bytes = u64::MAX;
-            settings.max_undurable_bytes = u64::MAX;
-        };
-        settle(&mut plan.settings);
-        if let Some(others) = &mut plan.other_settings {
-            settle(&mut others.settings);
-        }
-        plan.founders = plan.nodes;
-        plan.snapshots.every = 0;
+        take_out(&mut plan, |settings| settings.max_batch_entries = u64::MAX);
         if !U::HOSTILE {
             plan.network.malformed_per_million = 0;
         }
-        plan.faults.retain(|timed| !matches!(timed.fault, Fault::LoseDisk { .. }));
         plan.actions.retain(|timed| match timed.action {
             Action::Transfer { .. } => U::TRANSFERS,
             Action::Campaign { .. } => true,

@@ -58,9 +58,14 @@ impl Judged {
     }
 }
 
+/// The plan that a seed stands for, as this Raft and this machine can carry it out.
+pub(crate) fn plan_of<R: Raft, M: Machine>(seed: u64, profile: Profile) -> Plan {
+    R::suited(Plan::generate_for::<M>(seed, profile))
+}
+
 /// Runs the plan of a seed.
 pub(super) fn seed<R: Raft, M: Machine>(seed: u64, profile: Profile, level: CheckLevel) -> Guarded {
-    match panics::catch(|| R::suited(Plan::generate_for::<M>(seed, profile))) {
+    match panics::catch(|| plan_of::<R, M>(seed, profile)) {
         Ok(plan) => guarded::<R, M>(&plan, level),
         Err(panicked) => panic_verdict(seed, &panicked, None),
     }

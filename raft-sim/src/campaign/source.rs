@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::run::plan_of;
 use crate::machine::Machine;
 use crate::plan::{GENERATOR_VERSION, Plan, Profile};
 use crate::raft::Raft;
@@ -78,7 +79,7 @@ impl Source {
                          that found it"
                     ));
                 }
-                Ok(Named::Plan(Box::new(R::suited(Plan::generate_for::<M>(*seed, profile)))))
+                Ok(Named::Plan(Box::new(plan_of::<R, M>(*seed, profile))))
             }
             Self::File(path) => {
                 let text = read(path);

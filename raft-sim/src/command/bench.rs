@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::arguments::BenchArguments;
 use super::{BadUse, Outcome, files, print};
-use crate::campaign::now;
+use crate::campaign::{now, plan_of};
 use crate::check::CheckLevel;
 use crate::coverage::Searches;
 use crate::history::{History, Route};
@@ -180,7 +180,7 @@ fn measure_seeds<R: Raft, M: Machine>() -> Result<Measured, BadUse> {
     let mut all = Statistics::default();
     let started = now();
     for seed in 0..SEEDS {
-        let plan = Plan::generate_for::<M>(seed, Profile::Default);
+        let plan = plan_of::<R, M>(seed, Profile::Default);
         all.merge(sound(&world::run::<R, M>(&plan))?);
     }
     let took = started.elapsed();

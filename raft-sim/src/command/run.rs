@@ -8,7 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArguments;
 use super::{BadUse, Outcome, files, say};
-use crate::campaign::{Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, catch};
+use crate::campaign::{
+    Campaign, Failure, News, Progress, SeedRequest, Seeds, Shard, catch, plan_of,
+};
 use crate::check::CheckLevel;
 use crate::machine::Machine;
 use crate::plan::{Plan, Profile};
@@ -135,7 +137,7 @@ impl<'a> Plans<'a> {
         let Failure { seed, violation, .. } = failure;
         let failed = format!("seed {seed} violates {}", violation.property.name());
         // A seed whose plan cannot even be generated has none.
-        let Ok(plan) = catch(|| R::suited(Plan::generate_for::<M>(*seed, self.profile))) else {
+        let Ok(plan) = catch(|| plan_of::<R, M>(*seed, self.profile)) else {
             return format!("{failed}; its plan cannot be generated");
         };
         let path = self.folder.join(plan.file_name());
