@@ -17,23 +17,24 @@ pub trait Outside {
 /// Carries out what a node asks for, and what follows from that. What is to be written or applied is so at once.
 pub fn carry_out(node: &mut Node, now: Instant, effects: &mut Effects, outside: &mut impl Outside) {
     let mut was_fed = false;
-    while let Some(effect) = effects.pop() {
-        let answer = match effect {
-            Effect::Send(envelope) => {
+    loop {
+        let answer = match effects.pop() {
+            Some(Effect::Send(envelope)) => {
                 outside.send(envelope);
                 continue;
             }
-            Effect::Persist(persist) => Input::Persisted(persist.done()),
-            Effect::Apply(apply) => {
+            Some(Effect::Persist(persist)) => Input::Persisted(persist.done()),
+            Some(Effect::Apply(apply)) => {
                 outside.apply(&apply);
                 Input::Applied(apply.done())
             }
-            Effect::Restore(restore) => Input::Applied(restore.done()),
-            Effect::Reply(reply) => {
+            Some(Effect::Restore(restore)) => Input::Applied(restore.done()),
+            Some(Effect::Reply(reply)) => {
                 outside.answer(reply);
                 continue;
             }
-            _ => continue,
+            Some(_) => continue,
+            None => break,
         };
         node.feed(now, answer, effects);
         was_fed = true;
