@@ -58,6 +58,7 @@ fn raft_io() {
     assert_eq!(found("commit-falls.scenario"), Some(Property::Monotonic));
     assert_eq!(found("transfer-without-end.scenario"), Some(Property::TransferEnds));
     assert_eq!(found("removed-node-never-stands.scenario"), Some(Property::Liveness));
+    assert_eq!(found("removed-leader-reads.scenario"), Some(Property::ClientOrder));
     let beyond = violated::<RaftIo<Beyond>>;
     let forgotten = beyond("learners-forgotten.scenario");
     assert_eq!(forgotten, Some(Property::ConfigurationFollowsLog));
