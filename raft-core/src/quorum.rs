@@ -97,6 +97,18 @@ mod tests {
         assert_eq!(reached_by_majority(&[], |node| node), None);
     }
 
+    /// The same for sets that are counted in place, and for larger ones.
+    #[test]
+    fn the_greatest_value_of_a_majority_of_many() {
+        for size in 1..=40 {
+            // Each number from 0 to below the size once, in no order: more than half have come to the lower middle.
+            let voters: Vec<NodeId> = (0..size).map(NodeId).collect();
+            let reached = reached_by_majority(&voters, |node| (node.0 * 41 + 7) % size);
+            let expected = (size - 1) / 2;
+            assert_eq!((size, reached), (size, Some(expected)));
+        }
+    }
+
     /// For every small election: it is won when a majority grants, lost when none can any more.
     #[test]
     fn elections_are_won_and_lost_by_majorities() {
