@@ -193,7 +193,6 @@ impl Replica {
             return next.previous();
         }
         if next <= self.log.last_index() {
-            self.outbox.truncate_from(next);
             self.truncate_from(next, effects);
         }
         let room = self.room_for(&new);
@@ -231,6 +230,7 @@ impl Replica {
     }
 
     fn truncate_from(&mut self, first: LogIndex, effects: &mut Effects) {
+        self.outbox.truncate_from(first);
         self.log.truncate_from(first);
         effects.event(Event::Truncated { from: first });
         if self.memberships.truncate_from(first) {
