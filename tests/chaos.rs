@@ -3,8 +3,6 @@
 //!
 //! `CHAOS_SEEDS=1000..9000 cargo test --release --test chaos` runs other seeds than the usual few.
 
-mod support;
-
 #[path = "transcripts/format.rs"]
 mod format;
 
@@ -133,7 +131,7 @@ impl Tally {
         let mut appended = write.append.iter().flat_map(|append| append.entries.iter());
         self.add("a joint configuration was written", appended.any(is_joint));
         let cut = write.truncate_from.filter(|_| installed.is_none()).is_some_and(|first| {
-            let mut gone = (first.0..=onto.last_index().0).map(LogIndex);
+            let mut gone = (first.0..=onto.last().index.0).map(LogIndex);
             gone.any(|index| onto.entry(index).is_some_and(is_membership))
         });
         self.add("a membership was cut with it", cut);

@@ -9,8 +9,6 @@
 //!
 //! `HOSTILE_RUNS=50000 HOSTILE_SEED=7 cargo test --release --test hostile` makes other runs, and more of them.
 
-mod support;
-
 #[path = "hostile/lie.rs"]
 mod lie;
 

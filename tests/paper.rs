@@ -4,8 +4,6 @@
 //! Each test opens with the rule and where it stands. `B01`, `P8` and so on are the mutants of
 //! `docs/MUTANTS.md` that break it. `docs/PROTOCOL_TESTS.md` leads here from the tests of other Rafts.
 
-mod support;
-
 #[path = "paper/cache.rs"]
 mod cache;
 #[path = "paper/commitment.rs"]

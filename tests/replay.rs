@@ -1,7 +1,5 @@
 //! Goal: a recorded life, kept as JSON, replays to the same node, bit for bit: the flight recorder works.
 
-mod support;
-
 use raft_core::{
     Bootstrap, ClusterId, Effect, Effects, Input, Instant, Membership, Node, NodeId, RecordedInput,
     RecordedLine, RecordedNode, RecordedStart, Rejection, Settings,

@@ -1,8 +1,6 @@
 //! Goal: a disk that holds any prefix of any write of any run makes a node that knows what the disk knows and
 //! works on; a disk that contradicts itself is refused with words that name both sides.
 
-mod support;
-
 use std::sync::Arc;
 
 use raft_core::{
@@ -30,14 +28,15 @@ fn check_restored(id: NodeId, disk: &Disk) {
         assert!(disk.entries.is_empty(), "a node that has not started has its founders at most");
         return;
     }
-    let node = start(id, disk.restored(LogIndex::ZERO)).expect("every prefix of a write restores");
+    let node = start(id, disk.restored(LogIndex::ZERO).expect("terms do not fall"))
+        .expect("every prefix of a write restores");
     assert_eq!(node.invariants(), Ok(()));
     let (status, on_disk) = (node.status(), disk.hard_state);
     let incarnation = Incarnation(on_disk.incarnation.0 + 1);
     assert_eq!(status.hard_state, HardState { incarnation, ..on_disk });
     assert!(!status.hard_state_durable, "the new incarnation is not written yet");
     assert_eq!(status.role, Role::Follower);
-    assert_eq!((status.last.index, status.durable), (disk.last_index(), disk.last_index()));
+    assert_eq!((status.last.index, status.durable), (disk.last().index, disk.last().index));
     assert_eq!(node.snapshot(), &disk.snapshot());
     let snapshot = disk.snapshot().position;
     if status.base == disk.base {
@@ -56,7 +55,7 @@ fn check_restored(id: NodeId, disk: &Disk) {
 /// The last membership in the durable log, committed or not; or else the snapshot's.
 fn membership_of(disk: &Disk) -> Arc<Membership> {
     let snapshot = disk.snapshot();
-    let last = disk.last_index().0;
+    let last = disk.last().index.0;
     let after =
         (snapshot.position.index.0 + 1..=last).rev().filter_map(|i| disk.entry(LogIndex(i)));
     let membership = |entry: &Entry| match &entry.payload {

@@ -19,8 +19,6 @@
 //! | `crash n1 2`, `restart n1` | a crash that keeps two parts of the write under way |
 //! | `status` | a line for each node |
 
-mod support;
-
 #[path = "transcripts/format.rs"]
 mod format;
 

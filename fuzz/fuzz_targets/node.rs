@@ -6,10 +6,10 @@
 
 use raft_core::{Bootstrap, Instant, Join, LogIndex, NodeId, Start};
 use raft_fuzz::dice::Dice;
-use raft_fuzz::disk::Disk;
 use raft_fuzz::driver::Driver;
 use raft_fuzz::life::{act, end};
 use raft_fuzz::settings::{membership, settings};
+use support::disk::Disk;
 
 raft_fuzz::target!(run);
 

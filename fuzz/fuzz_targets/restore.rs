@@ -9,11 +9,12 @@ use raft_core::{
     Payload, RestoreError, Role, Start, Term,
 };
 use raft_fuzz::dice::Dice;
-use raft_fuzz::disk::Disk;
 use raft_fuzz::driver::Driver;
 use raft_fuzz::life::{act, end};
 use raft_fuzz::origin::{self, MOST_STAGED};
 use raft_fuzz::settings::{membership, settings};
+use support::disk::Disk;
+use support::lanes::Transport;
 
 raft_fuzz::target!(run);
 
@@ -103,7 +104,7 @@ fn knows(node: &Node, disk: &Disk, applied: LogIndex) {
         assert_eq!(status.commit, position.index);
     }
     assert_eq!(node.membership(), &in_force(disk), "thesis §4.1");
-    let staged = disk.staged.as_ref().filter(|staged| staged.in_chunks);
+    let staged = disk.staged.as_ref().filter(|staged| staged.came_by == Transport::Chunks);
     let staged = staged.map(|staged| staged.partial.clone());
     let of_known_terms = |term: Term| term <= on_disk.term;
     assert_eq!(status.arriving, staged.filter(|it| of_known_terms(it.snapshot.position.term)));

@@ -14,8 +14,8 @@ use raft_core::{
     RequestId, Restore, RestoreError, Start, Term, WriteChunk,
 };
 
-use crate::disk::Disk;
 use crate::recording;
+use support::disk::Disk;
 
 /// A node and its surroundings.
 pub struct Driver {

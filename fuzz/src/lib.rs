@@ -6,7 +6,6 @@
 pub mod dice;
 pub mod target;
 pub mod settings;
-pub mod disk;
 pub mod message;
 pub mod recording;
 pub mod origin;

@@ -8,10 +8,10 @@ use raft_core::{
 };
 
 use crate::dice::Dice;
-use crate::disk;
 use crate::driver::{Driver, How};
 use crate::message::{answer, invented, twist};
 use crate::settings::membership;
+use support::disk;
 
 /// The last moment here: later ones come only with the end of time, which nothing survives.
 const LAST: u64 = 1 << 60;

@@ -6,8 +6,9 @@ use raft_core::{
 };
 
 use crate::dice::Dice;
-use crate::disk::{Disk, Staged};
 use crate::settings::membership;
+use support::disk::{Disk, Staged};
+use support::lanes::Transport;
 
 /// No log here is longer.
 const MOST_ENTRIES: u8 = 16;
@@ -91,5 +92,5 @@ fn staged(dice: &mut Dice<'_>, disk: &Disk) -> Staged {
     let source = NodeId(u64::from(dice.below(4)));
     let bytes = vec![b'?'; usize::try_from(received.min(MOST_STAGED)).expect("it is small")];
     let partial = PartialSnapshot { source, snapshot, total, received };
-    Staged { partial, bytes, in_chunks: true }
+    Staged { partial, bytes, came_by: Transport::Chunks }
 }

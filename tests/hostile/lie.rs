@@ -1,14 +1,13 @@
 //! Messages that no correct peer sends: genuine ones with one field changed, and invented ones.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use proptest::prelude::*;
 use raft_core::{
-    AppendEntries, AppendReply, Ballot, Cause, ClusterId, Entries, Entry, Envelope, Incarnation,
+    AppendEntries, AppendReply, Ballot, Cause, ClusterId, Entry, Envelope, Incarnation,
     InstallSnapshot, LogIndex, LogPosition, Membership, MembershipParts, Message, NodeId, Origin,
     Payload, Refusal, Round, SnapshotContent, SnapshotMeta, SnapshotReceipt, Term, Ticks,
 };
+use support::fields::{Changes, fields_of};
 
 /// What to send, chosen by proptest so that it can shrink it.
 #[derive(Clone, Debug)]
@@ -61,133 +60,41 @@ pub(crate) fn lie() -> impl Strategy<Value = Lie> {
 
 /// Changes one field of a message, if the value is another one.
 pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
-    let (of_message, envelope_fields) = (fields_of(&mut envelope.message).len(), 5);
-    match field % (of_message + envelope_fields) {
+    let mut fields = fields_of(&mut envelope.message);
+    let of_envelope = 5;
+    match field % (fields.len() + of_envelope) {
         0 => envelope.version.0 = u16::try_from(value.of(1)).unwrap_or(u16::MAX),
         1 => envelope.cluster = ClusterId(value.of(envelope.cluster.0)),
         2 => envelope.from = NodeId(value.of(envelope.from.0)),
         3 => envelope.to = NodeId(value.of(envelope.to.0)),
         4 => envelope.term = Term(value.of(envelope.term.0)),
-        place => {
-            let mut fields = fields_of(&mut envelope.message);
-            match &mut fields[place - envelope_fields] {
-                Field::Number(number) => **number = value.of(**number),
-                Field::Ballot(ballot) => {
-                    let is_granted = **ballot == Ballot::Granted;
-                    **ballot = if is_granted { Ballot::Refused } else { Ballot::Granted };
-                }
-                Field::Cause(cause) => {
-                    let is_timeout = **cause == Cause::Timeout;
-                    **cause = if is_timeout { Cause::Transfer } else { Cause::Timeout };
-                }
-                Field::Entries(entries) => spoil(entries, value),
-                Field::Membership(membership) => **membership = strange_membership(value.of(0)),
-                Field::Data(data) => {
-                    let length = value.of(data.len() as u64) % 100;
-                    **data = vec![b'?'; usize::try_from(length).expect("a small number")].into();
-                }
-            }
-        }
+        place => fields[place - of_envelope].change(&mut value.clone()),
     }
 }
 
-enum Field<'a> {
-    Number(&'a mut u64),
-    Ballot(&'a mut Ballot),
-    Cause(&'a mut Cause),
-    Entries(&'a mut Entries),
-    Membership(&'a mut Arc<Membership>),
-    Data(&'a mut Bytes),
-}
-
-fn position(position: &mut LogPosition) -> [Field<'_>; 2] {
-    let LogPosition { term, index } = position;
-    [Field::Number(&mut term.0), Field::Number(&mut index.0)]
-}
-
-/// What can be changed in a message.
-fn fields_of(message: &mut Message) -> Vec<Field<'_>> {
-    match message {
-        Message::RequestPreVote { last } => position(last).into(),
-        Message::RequestVote { last, cause } => {
-            position(last).into_iter().chain([Field::Cause(cause)]).collect()
-        }
-        Message::PreVoteReply { campaign, ballot } => {
-            vec![Field::Number(&mut campaign.0), Field::Ballot(ballot)]
-        }
-        Message::VoteReply { ballot } => vec![Field::Ballot(ballot)],
-        Message::AppendEntries(AppendEntries { previous, entries, commit }) => {
-            let mut fields: Vec<Field<'_>> = position(previous).into();
-            fields.push(Field::Number(&mut commit.0));
-            if !entries.is_empty() {
-                fields.push(Field::Entries(entries));
-            }
-            fields
-        }
-        Message::AppendReply(AppendReply::Accepted { matched: LogIndex(index) }) => {
-            vec![Field::Number(index)]
-        }
-        Message::AppendReply(AppendReply::Mismatch { refused, hint }) => {
-            position(refused).into_iter().chain(position(hint)).collect()
-        }
-        Message::Heartbeat { commit, round } => {
-            vec![Field::Number(&mut commit.0), Field::Number(&mut round.0)]
-        }
-        Message::Commit { index } => vec![Field::Number(&mut index.0)],
-        Message::HeartbeatReply { round, promise } => {
-            vec![Field::Number(&mut round.0), Field::Number(&mut promise.0)]
-        }
-        Message::InstallSnapshot(install) => fields_of_snapshot(install),
-        Message::SnapshotReply { position: of, receipt } => {
-            let mut fields: Vec<Field<'_>> = position(of).into();
-            if let SnapshotReceipt::Received(bytes) = receipt {
-                fields.push(Field::Number(bytes));
-            }
-            fields
-        }
-        Message::TimeoutNow | Message::StaleTerm => vec![],
-        Message::ReadIndex { incarnation, sequence }
-        | Message::ForwardProposal { incarnation, sequence, data: _ }
-        | Message::ForwardRefused { incarnation, sequence, refusal: _ } => {
-            vec![Field::Number(&mut incarnation.0), Field::Number(sequence)]
-        }
-        Message::ReadIndexReply { incarnation, sequence, index } => vec![
-            Field::Number(&mut incarnation.0),
-            Field::Number(sequence),
-            Field::Number(&mut index.0),
-        ],
+/// A value says all that there is to choose.
+impl Changes for Value {
+    fn number(&mut self, present: u64) -> u64 {
+        self.of(present)
     }
-}
 
-fn fields_of_snapshot(install: &mut InstallSnapshot) -> Vec<Field<'_>> {
-    let InstallSnapshot { snapshot, content } = install;
-    let mut fields: Vec<Field<'_>> = position(&mut snapshot.position).into();
-    fields.push(Field::Membership(&mut snapshot.membership));
-    match content {
-        SnapshotContent::Chunk { offset, total, data } => {
-            fields.extend([Field::Number(offset), Field::Number(total), Field::Data(data)]);
-        }
-        SnapshotContent::Locator(locator) => fields.push(Field::Data(locator)),
+    fn one_of(&mut self, many: usize) -> usize {
+        usize::try_from(self.of(many as u64 / 2) % many as u64).expect("a small number")
     }
-    fields
-}
 
-/// Drops, repeats or changes an entry.
-fn spoil(shared: &mut Entries, value: Value) {
-    let mut entries = shared.to_vec();
-    let place = usize::try_from(value.of(0) % entries.len() as u64).expect("a small number");
-    match value.of(1) % 4 {
-        0 => drop(entries.remove(place)),
-        1 => entries.push(entries[place].clone()),
-        2 => entries[place].payload = Payload::Membership(strange_membership(value.of(0))),
-        _ => entries[place].term = Term(value.of(entries[place].term.0)),
+    fn membership(&mut self) -> Membership {
+        strange_membership(self.of(0))
     }
-    *shared = entries.into_iter().collect();
+
+    fn data(&mut self, length: usize) -> Bytes {
+        let length = self.of(length as u64) % 100;
+        vec![b'?'; usize::try_from(length).expect("a small number")].into()
+    }
 }
 
 /// A membership in which the receiver may not occur, or only as a learner or as an outgoing voter; or one that names
 /// nobody at all, or very many, or has a great deal to say of somebody.
-pub(crate) fn strange_membership(seed: u64) -> Arc<Membership> {
+pub(crate) fn strange_membership(seed: u64) -> Membership {
     let set = |ids: std::ops::Range<u64>| ids.map(NodeId).collect();
     let mut parts = MembershipParts { voters: set(seed % 3..3), ..MembershipParts::default() };
     match seed / 3 % 8 {
@@ -200,7 +107,7 @@ pub(crate) fn strange_membership(seed: u64) -> Arc<Membership> {
         6 => parts.voters = set(0..0),
         _ => {}
     }
-    Membership::try_from(parts).unwrap_or_default().into()
+    Membership::try_from(parts).unwrap_or_default()
 }
 
 pub(crate) const KINDS: usize = 17;
@@ -258,7 +165,7 @@ pub(crate) fn invent(kind: usize, values: &[Value; 7], term: Term, last: LogPosi
 fn invent_payload(value: Value, incarnation: Incarnation, sequence: u64) -> Payload {
     match value.of(0) % 4 {
         0 => Payload::Blank,
-        1 => Payload::Membership(strange_membership(value.of(0) / 4)),
+        1 => Payload::Membership(strange_membership(value.of(0) / 4).into()),
         2 => {
             let origin = Origin { node: NodeId(value.of(0) / 4 % 4), incarnation, sequence };
             Payload::Command { data: "forged".into(), origin: Some(Box::new(origin)) }
@@ -269,7 +176,7 @@ fn invent_payload(value: Value, incarnation: Incarnation, sequence: u64) -> Payl
 
 /// A snapshot of something, in one chunk or a few, or from elsewhere.
 fn invent_snapshot(values: &[Value; 7], position: LogPosition) -> InstallSnapshot {
-    let membership = strange_membership(values[2].of(0));
+    let membership = strange_membership(values[2].of(0)).into();
     let (offset, length) = (values[3].of(0), values[4].of(4) % 8);
     let data = vec![b'?'; usize::try_from(length).expect("a small number")].into();
     let content = match values[5].of(0) % 5 {

@@ -10,9 +10,9 @@ use raft_core::{
 };
 
 use super::lie::strange_membership;
-use super::support::disk::Snapshot;
-use super::support::lanes::{Fetching, Reading, Staging, Transport};
-use super::support::{E, Host};
+use support::disk::Snapshot;
+use support::lanes::{Fetching, Reading, Staging, Transport};
+use support::{E, Host};
 
 /// The first request of a victim's own; those of the run before have lower numbers.
 const FIRST_REQUEST: u64 = 1 << 32;
@@ -161,7 +161,7 @@ impl Victim {
         RecordedInput::Request(match choice % 4 {
             0 => Request::Propose { id, command: vec![b'c'; choice / 4 % 70].into() },
             1 => Request::Read { id },
-            2 => Request::ChangeMembership { id, to: strange_membership(number) },
+            2 => Request::ChangeMembership { id, to: strange_membership(number).into() },
             _ => Request::Transfer { id, to: NodeId(number % 5) },
         })
     }

@@ -6,10 +6,10 @@ use raft_core::{
     Rejection, Settings, Ticks,
 };
 
-use crate::support::disk;
-use crate::support::messages::{at, message};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, N4, Pace, settings};
+use support::disk;
+use support::messages::{at, message};
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, N4, Pace, settings};
 
 /// What a node may keep in memory.
 const BUDGET: u64 = 4_000;
@@ -232,7 +232,7 @@ fn an_entry_that_does_not_fit_is_not_read_in_a_loop() {
 fn an_answer_of_another_life_is_refused() {
     let mut cluster = with_long_log(small(), 2);
     let config = Settings { id: N1, ..small() }.validate().expect("sound settings");
-    let restored = cluster.hosts[&N1].disk.restored(LogIndex::ZERO);
+    let restored = cluster.hosts[&N1].disk.restored(LogIndex::ZERO).expect("terms do not fall");
     let mut twin = raft_core::Node::new(config, restored, cluster.now).expect("a sound disk");
     let mut effects = Effects::new();
     twin.step(cluster.now, Input::Tick, &mut effects);

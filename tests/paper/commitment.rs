@@ -2,8 +2,8 @@
 
 use raft_core::{Message, NodeId, Payload, Role, Settings, Ticks};
 
-use crate::support::messages::{accepted, message};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
+use support::messages::{accepted, message};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 /// Paper Figure 8, moment (c): S1 led term 2 and reached S2 only; S5 led term 3 and reached nobody; S1 is
 /// elected again, in term 4, and brings its entry of term 2 to S3.

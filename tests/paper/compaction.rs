@@ -2,9 +2,9 @@
 
 use raft_core::{LogIndex, RecordedInput, Settings, Ticks};
 
-use crate::support::requests::members;
-use crate::support::scenes::{lagging, small_chunks};
-use crate::support::{Cluster, E, Happened, N1, N2, N3, N4, N5, Pace, settings};
+use support::requests::members;
+use support::scenes::{lagging, small_chunks};
+use support::{Cluster, E, Happened, N1, N2, N3, N4, N5, Pace, settings};
 
 /// Three nodes led by n1 that have committed so many commands, from 2 on.
 fn with_commands(settings: Settings, count: u64) -> Cluster {

@@ -3,9 +3,9 @@
 
 use raft_core::{Event, LogIndex, Message, Role, Settings, StepDown, Ticks, Toggle};
 
-use crate::support::messages::{at, message, vote_request};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, N1, N2, N3, N4, N5, settings};
+use support::messages::{at, message, vote_request};
+use support::requests::members;
+use support::{Cluster, E, N1, N2, N3, N4, N5, settings};
 
 fn removed(event: &Event) -> bool {
     matches!(event, Event::SteppedDown { reason: StepDown::Removed, .. })

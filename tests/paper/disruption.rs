@@ -3,9 +3,9 @@
 
 use raft_core::{Ballot, Envelope, Message, NodeId, Role, Settings, Ticks, Toggle};
 
-use crate::support::messages::{at, heartbeat, message, vote_request};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
+use support::messages::{at, heartbeat, message, vote_request};
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
 
 const BOTH: [Toggle; 2] = [Toggle::On, Toggle::Off];
 

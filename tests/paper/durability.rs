@@ -7,8 +7,8 @@ use raft_core::{
     Settings, StepDown, Ticks, Toggle, WireVersion, WriteNumber,
 };
 
-use crate::support::messages::{append, at, heartbeat, message, vote_request};
-use crate::support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
+use support::messages::{append, at, heartbeat, message, vote_request};
+use support::{Cluster, E, HEARTBEAT, Happened, N1, N2, N3, Pace, settings};
 
 fn plain() -> Settings {
     Settings { pre_vote: Toggle::Off, ..settings() }

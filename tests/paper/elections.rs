@@ -4,8 +4,8 @@ use raft_core::{
     Ballot, Envelope, Instant, LogIndex, LogPosition, Message, Role, Round, Settings, Ticks, Toggle,
 };
 
-use crate::support::messages::{at, message, vote_request};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
+use support::messages::{at, message, vote_request};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 /// The plain algorithm of the paper: no pre-vote.
 fn plain() -> Settings {

@@ -2,7 +2,7 @@
 
 use raft_core::{AppendEntries, LogIndex, Message, NodeId, PeerFlow, PeerStatus, Settings, Ticks};
 
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
 
 /// A leader that streams to both followers, with everything so far acknowledged.
 fn streaming(settings: Settings) -> Cluster {

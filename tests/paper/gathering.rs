@@ -2,7 +2,7 @@
 
 use raft_core::{Effect, Effects, Input, Message, NodeId, Request, RequestId, Role};
 
-use crate::support::{Cluster, E, N1, N2, N3, Pace};
+use support::{Cluster, E, N1, N2, N3, Pace};
 
 /// Everything that was asked for.
 fn all(effects: &mut Effects) -> Vec<Effect> {

@@ -2,10 +2,10 @@
 
 use raft_core::{HardState, LogIndex, Membership, Message, NodeId, Outcome, Role, Settings, Ticks};
 
-use crate::support::messages::{accepted, append, at, chunk, heartbeat, message, vote_request};
-use crate::support::requests::members;
-use crate::support::scenes::{lagging, small_chunks};
-use crate::support::{Cluster, E, Happened, N1, N2, N3, Pace, settings};
+use support::messages::{accepted, append, at, chunk, heartbeat, message, vote_request};
+use support::requests::members;
+use support::scenes::{lagging, small_chunks};
+use support::{Cluster, E, Happened, N1, N2, N3, Pace, settings};
 
 fn founders() -> Membership {
     members(&[1, 2, 3], &[])

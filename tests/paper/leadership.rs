@@ -5,10 +5,10 @@ use raft_core::{
     Ballot, Event, Forwarding, Message, Outcome, Priority, Refusal, Role, Settings, Ticks, Toggle,
 };
 
-use crate::support::messages::{at, message, vote_request};
-use crate::support::requests::members;
-use crate::support::scenes::{lagging, small_chunks};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, Pace, settings};
+use support::messages::{at, message, vote_request};
+use support::requests::members;
+use support::scenes::{lagging, small_chunks};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, Pace, settings};
 
 fn led() -> Cluster {
     let mut cluster = Cluster::of(3);
@@ -154,7 +154,7 @@ fn another_may_take_over() {
     cluster.propose(N1, "x");
     let transfer = cluster.transfer(N1, N2);
     cluster.wait(Ticks(E.0 - 1));
-    cluster.receive(message(N3, N1, 2, crate::support::messages::heartbeat(0)));
+    cluster.receive(message(N3, N1, 2, support::messages::heartbeat(0)));
     let other = Outcome::Refused { refusal: Refusal::TransferAborted, leader: Some(N3) };
     assert_eq!(cluster.outcome(transfer), Some(other));
 }

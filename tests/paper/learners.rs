@@ -2,9 +2,9 @@
 
 use raft_core::{Ballot, Event, Message, Role, Settings, Start, Ticks};
 
-use crate::support::messages::message;
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
+use support::messages::message;
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 /// n1 to n3 vote, n4 and n5 learn; n1 leads.
 fn with_learners() -> Cluster {

@@ -5,9 +5,9 @@ use raft_core::{
     Ballot, Cause, Instant, Message, Outcome, RequestId, Role, Settings, Ticks, Toggle,
 };
 
-use crate::support::messages::{at, heartbeat, message, vote_request};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
+use support::messages::{at, heartbeat, message, vote_request};
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, settings};
 
 const DRIFT_PPM: u32 = 100_000;
 /// What is left of a promise of [`E`] when both clocks may be a tenth wrong: 100 * 0.9 / 1.1.
@@ -228,7 +228,7 @@ fn without_leases_nobody_promises() {
     cluster.elect(N1);
     cluster.receive(message(N1, N2, 1, heartbeat(1)));
     let reply = cluster.take(N2, N1, "HeartbeatReply");
-    assert_eq!(reply.message, crate::support::messages::round_reply(1));
+    assert_eq!(reply.message, support::messages::round_reply(1));
     cluster.receive(message(N3, N2, 7, Message::StaleTerm));
     cluster.receive(message(N3, N2, 7, vote_request(at(1, 9))));
     assert_eq!(cluster.node(N2).vote(), Some(N3));

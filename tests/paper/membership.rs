@@ -6,8 +6,8 @@ use raft_core::{
     Event, LogIndex, Membership, MembershipParts, NodeId, Outcome, Refusal, Role, Settings,
 };
 
-use crate::support::requests::members;
-use crate::support::{Cluster, E, N1, N2, N3, N4, N5, settings};
+use support::requests::members;
+use support::{Cluster, E, N1, N2, N3, N4, N5, settings};
 
 /// Three voters led by n1, and two nodes that have just been started beside them.
 fn with_spares() -> Cluster {

@@ -6,10 +6,10 @@
 
 use raft_core::{Ballot, Incarnation, LogIndex, Message, NodeId, Refusal, Settings, Ticks, Toggle};
 
-use crate::support::messages::{append, at, chunk, message, vote_request};
-use crate::support::requests::members;
-use crate::support::scenes::{CHUNK, lagging, small_chunks};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, Pace, settings};
+use support::messages::{append, at, chunk, message, vote_request};
+use support::requests::members;
+use support::scenes::{CHUNK, lagging, small_chunks};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, Pace, settings};
 
 /// A limit in bytes.
 const LIMIT: u64 = 1_000;

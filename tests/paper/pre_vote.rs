@@ -2,8 +2,8 @@
 
 use raft_core::{Ballot, Message, NodeId, Role, Settings, Term, Ticks, Toggle};
 
-use crate::support::messages::{at, message, vote_request};
-use crate::support::{Cluster, E, N1, N2, N3, N4, N5, settings};
+use support::messages::{at, message, vote_request};
+use support::{Cluster, E, N1, N2, N3, N4, N5, settings};
 
 fn pre_vote(cluster: &mut Cluster, from: NodeId, to: NodeId, term: u64) -> Ballot {
     let last = at(term.min(1), term.min(1));

@@ -6,9 +6,9 @@ use raft_core::{
     Settings, Ticks,
 };
 
-use crate::support::messages::{message, round_reply};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, Pace, settings};
+use support::messages::{message, round_reply};
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, N5, Pace, settings};
 
 fn led() -> Cluster {
     let mut cluster = Cluster::of(3);

@@ -5,8 +5,8 @@ use raft_core::{
     Settings, Ticks,
 };
 
-use crate::support::messages::{accepted, append, at, message, round_reply};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
+use support::messages::{accepted, append, at, message, round_reply};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, N4, settings};
 
 /// What a follower answers to an append: the last of its answers, since it may first acknowledge what its
 /// disk holds already.
@@ -162,7 +162,7 @@ fn backtracking_skips_whole_terms() {
         let is_refusal = |envelope: &Envelope| {
             matches!(envelope.message, Message::AppendReply(AppendReply::Mismatch { .. }))
         };
-        *id == N3 && matches!(happened, crate::support::Happened::Sent(e) if is_refusal(e))
+        *id == N3 && matches!(happened, support::Happened::Sent(e) if is_refusal(e))
     });
     assert!(refusals.count() <= 4, "one for each of its terms at most");
 }

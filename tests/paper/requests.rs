@@ -5,9 +5,9 @@ use raft_core::{
     Refusal, Role, Settings, Term, Ticks, Toggle,
 };
 
-use crate::support::messages::{accepted, append, at, message};
-use crate::support::requests::members;
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace, settings};
+use support::messages::{accepted, append, at, message};
+use support::requests::members;
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace, settings};
 
 fn refused(refusal: Refusal, leader: Option<NodeId>) -> Outcome {
     Outcome::Refused { refusal, leader }

@@ -4,11 +4,11 @@ use raft_core::{
     LogIndex, Message, PeerFlow, RecordedInput, SnapshotMeta, SnapshotReceipt, StageAnswer, Ticks,
 };
 
-use crate::support::lanes::{Staging, Transport};
-use crate::support::messages::{at, message};
-use crate::support::requests::members;
-use crate::support::scenes::{CHUNK, lagging, small_chunks};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace};
+use support::lanes::{Staging, Transport};
+use support::messages::{at, message};
+use support::requests::members;
+use support::scenes::{CHUNK, lagging, small_chunks};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, Pace};
 
 /// The snapshot of the ten commands: two bytes each.
 const TOTAL: u64 = 20;
@@ -331,7 +331,7 @@ fn a_follower_that_has_it_all_says_so() {
     cluster.settle();
     cluster.receive(first);
     let reply = cluster.take(N3, N1, "AppendReply");
-    assert_eq!(reply.message, crate::support::messages::accepted(12));
+    assert_eq!(reply.message, support::messages::accepted(12));
     cluster.settle();
     all_hold_everything(&cluster);
 }

@@ -2,8 +2,8 @@
 
 use raft_core::{Ballot, LogIndex, Message, Rejection, Role, Round, Settings, Term, Toggle};
 
-use crate::support::messages::{accepted, append, at, message, vote_request};
-use crate::support::{Cluster, N1, N2, N3, settings};
+use support::messages::{accepted, append, at, message, vote_request};
+use support::{Cluster, N1, N2, N3, settings};
 
 /// §5.1: a server whose term is smaller than another's takes the larger one, and a leader or candidate
 /// then reverts to follower.

@@ -4,8 +4,8 @@ use raft_core::{
     Instant, LogIndex, Message, Outcome, RecordedInput, Role, Round, Settings, Term, Ticks, Toggle,
 };
 
-use crate::support::messages::{append, at, message};
-use crate::support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
+use support::messages::{append, at, message};
+use support::{Cluster, E, HEARTBEAT, N1, N2, N3, settings};
 
 /// Fine point 9: a node that comes back from a pause hears the heartbeat that waited for it before it
 /// considers to campaign.

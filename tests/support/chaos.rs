@@ -7,7 +7,7 @@ mod recovery;
 
 use std::collections::BTreeMap;
 
-pub(crate) use dice::Dice;
+pub use dice::Dice;
 use raft_core::{
     Forwarding, Membership, MembershipParts, NodeId, Priority, RequestId, Role, Settings, Ticks,
     Toggle,
@@ -18,9 +18,9 @@ use super::{Cluster, E, HEARTBEAT, Pace, disk, settings};
 
 /// A cluster to which things happen at random.
 #[derive(Clone, Debug)]
-pub(crate) struct Chaos {
-    pub(crate) cluster: Cluster,
-    pub(crate) dice: Dice,
+pub struct Chaos {
+    pub cluster: Cluster,
+    pub dice: Dice,
     /// The command of each proposal; no two are the same.
     proposed: BTreeMap<RequestId, Vec<u8>>,
     /// How often each kind of thing happens in this run.
@@ -50,7 +50,7 @@ const ACTIONS: [Action; 12] = [
 ];
 
 impl Chaos {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let size = dice.pick(&[1, 2, 3, 3, 3, 4, 5, 5]);
         let settings = draw(seed, &mut dice);
@@ -78,7 +78,7 @@ impl Chaos {
     }
 
     /// One thing happens.
-    pub(crate) fn act(&mut self) {
+    pub fn act(&mut self) {
         let mut drawn = self.dice.below(self.weights.iter().sum());
         for ((action, _), weight) in ACTIONS.iter().zip(self.weights) {
             match drawn.checked_sub(weight) {
@@ -231,7 +231,7 @@ impl Chaos {
     }
 
     /// A crash that keeps any prefix of what is under way.
-    pub(crate) fn crash(&mut self, id: NodeId) {
+    pub fn crash(&mut self, id: NodeId) {
         if self.dice.one_in(2) {
             self.cluster.stage_unseen(id);
         }
@@ -252,7 +252,7 @@ impl Chaos {
     }
 
     /// Whether a node that is up leads.
-    pub(crate) fn leads(&self, id: NodeId) -> bool {
+    pub fn leads(&self, id: NodeId) -> bool {
         self.cluster.hosts[&id].node.as_ref().is_some_and(|node| node.role() == Role::Leader)
     }
 }

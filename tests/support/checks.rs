@@ -72,7 +72,7 @@ impl Cluster {
 
 /// A node that was fed a report of its disk or machine and asks for no step has nothing to do, and is as if it had been
 /// stepped.
-pub(crate) fn check_content(node: &Node, now: Instant, input: &RecordedInput) {
+pub fn check_content(node: &Node, now: Instant, input: &RecordedInput) {
     if !matches!(input, RecordedInput::Persisted(_) | RecordedInput::Applied(_)) {
         return;
     }
@@ -92,7 +92,7 @@ pub(crate) fn check_content(node: &Node, now: Instant, input: &RecordedInput) {
 
 /// Fine point 10: what is cached is within the budget, or waits for the disk or for a quorum; and of that there is
 /// a limit too.
-pub(crate) fn check_memory(settings: &Settings, status: &Status) {
+pub fn check_memory(settings: &Settings, status: &Status) {
     let waiting = settings.max_undurable_bytes.max(settings.max_uncommitted_bytes);
     let slack = settings.max_command_bytes.saturating_add(SLACK);
     let most = settings.max_cached_bytes.max(waiting.saturating_add(slack));

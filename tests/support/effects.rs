@@ -42,7 +42,7 @@ impl Cluster {
             Effect::ReadChunk(read) => {
                 let reading = Reading::of(read, self.node(id));
                 let disk = &self.hosts[&id].disk;
-                assert!(disk.snapshots.contains_key(&reading.position), "it was kept for this");
+                assert!(disk.snapshot_at(reading.position).is_some(), "it was kept for this");
                 (Happened::Reads(reading), self.ask_chunk(id, reading))
             }
             Effect::WriteChunk(chunk) => {
@@ -83,7 +83,7 @@ impl Cluster {
     /// A machine that is restored holds what the others held at that index.
     fn restore(&mut self, id: NodeId, restore: &Restore) -> (Happened, Option<RecordedInput>) {
         let (position, index) = (restore.snapshot().position, restore.index());
-        let snapshot = &self.hosts[&id].disk.snapshots[&position];
+        let snapshot = self.hosts[&id].disk.snapshot_at(position).expect("it was kept for this");
         assert_eq!(&snapshot.meta, restore.snapshot());
         let machine = Machine::of(index, &snapshot.bytes);
         let commands = self.agreed_commands(index);
@@ -125,7 +125,7 @@ impl Disk {
                 assert_eq!(vote, Some(envelope.from), "the own vote was not durable");
             }
             Message::AppendReply(AppendReply::Accepted { matched }) => {
-                let last = self.last_index();
+                let last = self.last().index;
                 assert!(*matched <= last, "acknowledged before it was durable: {envelope:?}");
             }
             Message::SnapshotReply { position, receipt: SnapshotReceipt::Received(bytes) } => {

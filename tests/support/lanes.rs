@@ -14,48 +14,48 @@ use super::{Cluster, Pace};
 
 /// What a driver has been asked for and has not answered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lanes {
-    pub(crate) fetches: Vec<Fetching>,
-    pub(crate) chunks: Vec<Reading>,
-    pub(crate) staging: Option<Staging>,
+pub struct Lanes {
+    pub fetches: Vec<Fetching>,
+    pub chunks: Vec<Reading>,
+    pub staging: Option<Staging>,
 }
 
 /// Entries to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fetching {
-    pub(crate) number: u64,
-    pub(crate) reader: Reader,
-    pub(crate) first: LogIndex,
-    pub(crate) last: LogIndex,
-    pub(crate) max_bytes: u64,
+pub struct Fetching {
+    pub number: u64,
+    pub reader: Reader,
+    pub first: LogIndex,
+    pub last: LogIndex,
+    pub max_bytes: u64,
 }
 
 /// A chunk to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub struct Reading {
     number: u64,
-    pub(crate) peer: NodeId,
-    pub(crate) position: LogPosition,
-    pub(crate) offset: u64,
-    pub(crate) max_bytes: u64,
+    pub peer: NodeId,
+    pub position: LogPosition,
+    pub offset: u64,
+    pub max_bytes: u64,
 }
 
 /// Bytes to be staged, or a snapshot to be fetched from elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Staging {
+pub enum Staging {
     Chunk { number: u64, partial: PartialSnapshot, offset: u64, data: Bytes },
     Fetch { number: u64, source: NodeId, snapshot: SnapshotMeta, locator: Bytes },
 }
 
 /// How snapshots travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub enum Transport {
     Chunks,
     Locators,
 }
 
 impl Fetching {
-    pub(crate) fn of(fetch: Fetch, node: &Node) -> Self {
+    pub fn of(fetch: Fetch, node: &Node) -> Self {
         let (reader, first, last, max_bytes) =
             (fetch.reader(), fetch.first(), fetch.last(), fetch.max_bytes());
         match RecordedInput::of(&Input::Fetched(fetch.failed()), node) {
@@ -66,20 +66,20 @@ impl Fetching {
         }
     }
 
-    pub(crate) fn done(self, disk: &Disk) -> RecordedInput {
+    pub fn done(self, disk: &Disk) -> RecordedInput {
         let Self { number, reader, first, last, max_bytes } = self;
         let entries = disk.read(first, last, max_bytes);
         RecordedInput::Fetched { number, reader, first, entries }
     }
 
-    pub(crate) fn failed(self) -> RecordedInput {
+    pub fn failed(self) -> RecordedInput {
         let Self { number, reader, first, .. } = self;
         RecordedInput::Fetched { number, reader, first, entries: None }
     }
 }
 
 impl Reading {
-    pub(crate) fn of(read: ReadChunk, node: &Node) -> Self {
+    pub fn of(read: ReadChunk, node: &Node) -> Self {
         let (peer, position) = (read.peer(), read.snapshot().position);
         let (offset, max_bytes) = (read.offset(), read.max_bytes());
         match RecordedInput::of(&Input::ChunkRead(read.failed()), node) {
@@ -90,9 +90,9 @@ impl Reading {
         }
     }
 
-    pub(crate) fn done(self, disk: &Disk, transport: Transport) -> RecordedInput {
+    pub fn done(self, disk: &Disk, transport: Transport) -> RecordedInput {
         let Self { number, peer, position, offset, max_bytes } = self;
-        let answer = match (disk.snapshots.get(&position), transport) {
+        let answer = match (disk.snapshot_at(position), transport) {
             // Nobody needs it any more, or it would still be there.
             (None, _) => ChunkAnswer::Failed,
             (Some(_), Transport::Locators) => ChunkAnswer::Locator(locator(position)),
@@ -111,7 +111,7 @@ impl Reading {
         self.answered(ChunkAnswer::Failed)
     }
 
-    pub(crate) fn answered(self, answer: ChunkAnswer) -> RecordedInput {
+    pub fn answered(self, answer: ChunkAnswer) -> RecordedInput {
         RecordedInput::ChunkRead { number: self.number, peer: self.peer, answer }
     }
 }
@@ -122,14 +122,14 @@ fn locator(position: LogPosition) -> Bytes {
 }
 
 impl Staging {
-    pub(crate) fn chunk(chunk: WriteChunk, node: &Node) -> Self {
+    pub fn chunk(chunk: WriteChunk, node: &Node) -> Self {
         let (partial, offset, data) =
             (chunk.partial().clone(), chunk.offset(), chunk.data().clone());
         let number = number_of(&Input::ChunkWritten(chunk.done()), node);
         Self::Chunk { number, partial, offset, data }
     }
 
-    pub(crate) fn fetch(fetch: FetchSnapshot, node: &Node) -> Self {
+    pub fn fetch(fetch: FetchSnapshot, node: &Node) -> Self {
         let (source, snapshot, locator) =
             (fetch.source(), fetch.snapshot().clone(), fetch.locator().clone());
         assert!(locator.len() <= SnapshotContent::MAX_LOCATOR_BYTES);
@@ -144,7 +144,7 @@ impl Staging {
     }
 
     /// Puts the bytes, or the snapshot that was found, on the disk.
-    pub(crate) fn done(self, disk: &mut Disk, found: Option<Snapshot>) -> RecordedInput {
+    pub fn done(self, disk: &mut Disk, found: Option<Snapshot>) -> RecordedInput {
         let number = self.number();
         let answer = match self {
             Self::Chunk { partial, offset, data, .. } => {
@@ -161,7 +161,7 @@ impl Staging {
     }
 
     /// Nothing can be kept, and what was staged before is gone.
-    pub(crate) fn failed(self, disk: &mut Disk) -> RecordedInput {
+    pub fn failed(self, disk: &mut Disk) -> RecordedInput {
         disk.staged = None;
         let answer = StageAnswer::Failed;
         RecordedInput::ChunkWritten { number: self.number(), answer }
@@ -221,21 +221,21 @@ impl Cluster {
     }
 
     /// Answers the oldest question for entries, if there is one.
-    pub(crate) fn finish_fetch(&mut self, id: NodeId) {
+    pub fn finish_fetch(&mut self, id: NodeId) {
         if let Some(fetching) = first(&mut self.host(id).lanes.fetches) {
             let answer = fetching.done(&self.hosts[&id].disk);
             self.step(id, answer);
         }
     }
 
-    pub(crate) fn fail_fetch(&mut self, id: NodeId) {
+    pub fn fail_fetch(&mut self, id: NodeId) {
         if let Some(fetching) = first(&mut self.host(id).lanes.fetches) {
             self.step(id, fetching.failed());
         }
     }
 
     /// Answers the oldest question for a chunk, if there is one.
-    pub(crate) fn finish_chunk(&mut self, id: NodeId) {
+    pub fn finish_chunk(&mut self, id: NodeId) {
         let transport = self.transport;
         if let Some(reading) = first(&mut self.host(id).lanes.chunks) {
             let answer = reading.done(&self.hosts[&id].disk, transport);
@@ -243,14 +243,14 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn fail_chunk(&mut self, id: NodeId) {
+    pub fn fail_chunk(&mut self, id: NodeId) {
         if let Some(reading) = first(&mut self.host(id).lanes.chunks) {
             self.step(id, reading.failed());
         }
     }
 
     /// Stages what waits to be staged, if anything does.
-    pub(crate) fn finish_staging(&mut self, id: NodeId) {
+    pub fn finish_staging(&mut self, id: NodeId) {
         if let Some(staging) = self.host(id).lanes.staging.take() {
             let answer = self.stage(id, staging);
             self.step(id, answer);
@@ -258,14 +258,14 @@ impl Cluster {
     }
 
     /// The same, but the node does not hear of it: it is about to crash.
-    pub(crate) fn stage_unseen(&mut self, id: NodeId) {
+    pub fn stage_unseen(&mut self, id: NodeId) {
         if let Some(staging) = self.host(id).lanes.staging.take() {
             drop(self.stage(id, staging));
         }
     }
 
     /// What waits to be staged cannot be kept.
-    pub(crate) fn fail_staging(&mut self, id: NodeId) {
+    pub fn fail_staging(&mut self, id: NodeId) {
         let host = self.host(id);
         if let Some(staging) = host.lanes.staging.take() {
             let answer = staging.failed(&mut host.disk);
@@ -274,7 +274,7 @@ impl Cluster {
     }
 
     /// Answers everything that waits, and whatever is asked from now on at once.
-    pub(crate) fn release_lanes(&mut self, id: NodeId) {
+    pub fn release_lanes(&mut self, id: NodeId) {
         let host = self.host(id);
         (host.fetch_pace, host.chunk_pace) = (Pace::Prompt, Pace::Prompt);
         while !self.hosts[&id].lanes.fetches.is_empty() {
@@ -287,12 +287,12 @@ impl Cluster {
     }
 
     /// Takes a snapshot of a node's machine, as it is; says whether the node had a reason to.
-    pub(crate) fn compact(&mut self, id: NodeId) -> bool {
+    pub fn compact(&mut self, id: NodeId) -> bool {
         self.compact_at(id, self.hosts[&id].machine.applied.0)
     }
 
     /// The same of the machine as it was at `index`.
-    pub(crate) fn compact_at(&mut self, id: NodeId, index: u64) -> bool {
+    pub fn compact_at(&mut self, id: NodeId, index: u64) -> bool {
         let applied = LogIndex(index);
         let Some(take) = self.node(id).take_snapshot(applied) else { return false };
         let meta = take.meta().clone();
@@ -307,7 +307,7 @@ impl Cluster {
     pub(super) fn delete_old_snapshots(&mut self, id: NodeId) {
         let host = self.host(id);
         if let Some(node) = &host.node {
-            let oldest = node.oldest_snapshot_in_use();
+            let oldest = node.oldest_snapshot_in_use().index;
             if host.disk.snapshots.first_key_value().is_some_and(|(first, _)| *first < oldest) {
                 host.disk.snapshots = host.disk.snapshots.split_off(&oldest);
             }

@@ -4,20 +4,20 @@ use bytes::Bytes;
 use raft_core::LogIndex;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Up to here it was given entries, or a snapshot.
-    pub(crate) applied: LogIndex,
-    pub(crate) commands: Vec<Bytes>,
+    pub applied: LogIndex,
+    pub commands: Vec<Bytes>,
 }
 
 impl Machine {
-    pub(crate) fn bytes(&self) -> Bytes {
+    pub fn bytes(&self) -> Bytes {
         let lines = self.commands.iter().flat_map(|command| [&command[..], b"\n"]);
         lines.flatten().copied().collect::<Vec<u8>>().into()
     }
 
     /// The machine that a snapshot was taken of.
-    pub(crate) fn of(applied: LogIndex, bytes: &Bytes) -> Self {
+    pub fn of(applied: LogIndex, bytes: &Bytes) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let (mut commands, mut start) = (Vec::new(), 0);
         for (end, _) in ends {

@@ -10,7 +10,7 @@ use raft_core::{
 use super::disk;
 
 /// A message in its envelope.
-pub(crate) fn message(from: NodeId, to: NodeId, term: u64, message: Message) -> Envelope {
+pub fn message(from: NodeId, to: NodeId, term: u64, message: Message) -> Envelope {
     Envelope {
         version: WireVersion::CURRENT,
         cluster: ClusterId(7),
@@ -22,39 +22,39 @@ pub(crate) fn message(from: NodeId, to: NodeId, term: u64, message: Message) -> 
 }
 
 /// `at(3, 7)` is the entry of term 3 at index 7.
-pub(crate) fn at(term: u64, index: u64) -> LogPosition {
+pub fn at(term: u64, index: u64) -> LogPosition {
     LogPosition::new(Term(term), LogIndex(index))
 }
 
 /// An append after `previous` of entries with the given terms.
-pub(crate) fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Message {
+pub fn append(previous: LogPosition, terms: &[u64], commit: u64) -> Message {
     let entries = (previous.index.0 + 1..).zip(terms).map(|(i, term)| disk::entry(*term, i));
     let entries = entries.collect();
     Message::AppendEntries(AppendEntries { previous, entries, commit: LogIndex(commit) })
 }
 
 /// An acknowledgement of everything up to `matched`.
-pub(crate) fn accepted(matched: u64) -> Message {
+pub fn accepted(matched: u64) -> Message {
     Message::AppendReply(AppendReply::Accepted { matched: LogIndex(matched) })
 }
 
 /// A candidate whose election timeout has passed asks for a vote.
-pub(crate) fn vote_request(last: LogPosition) -> Message {
+pub fn vote_request(last: LogPosition) -> Message {
     Message::RequestVote { last, cause: Cause::Timeout }
 }
 
 /// A heartbeat of the first round.
-pub(crate) fn heartbeat(commit: u64) -> Message {
+pub fn heartbeat(commit: u64) -> Message {
     Message::Heartbeat { commit: LogIndex(commit), round: Round(1) }
 }
 
 /// An answer to a round that promises nothing.
-pub(crate) fn round_reply(round: u64) -> Message {
+pub fn round_reply(round: u64) -> Message {
     Message::HeartbeatReply { round: Round(round), promise: Ticks(0) }
 }
 
 /// A chunk of a snapshot as of `position`.
-pub(crate) fn chunk(
+pub fn chunk(
     position: LogPosition,
     membership: &Membership,
     offset: u64,

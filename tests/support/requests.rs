@@ -19,7 +19,7 @@ pub(super) struct Asked {
 }
 
 /// A membership of voters and learners by number.
-pub(crate) fn members(voters: &[u64], learners: &[u64]) -> Membership {
+pub fn members(voters: &[u64], learners: &[u64]) -> Membership {
     let set = |ids: &[u64]| ids.iter().copied().map(NodeId).collect();
     let parts = MembershipParts {
         voters: set(voters),
@@ -39,37 +39,37 @@ impl Cluster {
         id
     }
 
-    pub(crate) fn propose(&mut self, node: NodeId, command: impl Into<Bytes>) -> RequestId {
+    pub fn propose(&mut self, node: NodeId, command: impl Into<Bytes>) -> RequestId {
         self.request(node, |id| Request::Propose { id, command: command.into() })
     }
 
-    pub(crate) fn read(&mut self, node: NodeId) -> RequestId {
+    pub fn read(&mut self, node: NodeId) -> RequestId {
         self.request(node, |id| Request::Read { id })
     }
 
-    pub(crate) fn change(&mut self, node: NodeId, to: Membership) -> RequestId {
+    pub fn change(&mut self, node: NodeId, to: Membership) -> RequestId {
         self.request(node, |id| Request::ChangeMembership { id, to: Arc::new(to) })
     }
 
-    pub(crate) fn transfer(&mut self, node: NodeId, to: NodeId) -> RequestId {
+    pub fn transfer(&mut self, node: NodeId, to: NodeId) -> RequestId {
         self.request(node, |id| Request::Transfer { id, to })
     }
 
-    pub(crate) fn suppress(&mut self, node: NodeId, span: Ticks) {
+    pub fn suppress(&mut self, node: NodeId, span: Ticks) {
         self.step(node, RecordedInput::Suppress(span));
     }
 
     /// The one answer of a request, if it has been given.
-    pub(crate) fn outcome(&self, request: RequestId) -> Option<Outcome> {
+    pub fn outcome(&self, request: RequestId) -> Option<Outcome> {
         self.outcomes.get(&request).copied()
     }
 
-    pub(crate) fn is_done(&self, request: RequestId) -> bool {
+    pub fn is_done(&self, request: RequestId) -> bool {
         matches!(self.outcome(request), Some(Outcome::Done { .. }))
     }
 
     /// Requests of present lives that have no answer.
-    pub(crate) fn unanswered(&self) -> Vec<RequestId> {
+    pub fn unanswered(&self) -> Vec<RequestId> {
         self.asked.keys().copied().collect()
     }
 

@@ -10,46 +10,46 @@ use super::{Cluster, Happened, Host};
 
 impl Cluster {
     /// The terms of a node's log, from where it begins.
-    pub(crate) fn terms(&self, id: NodeId) -> Vec<u64> {
+    pub fn terms(&self, id: NodeId) -> Vec<u64> {
         let node = self.node(id);
         let first = node.base().index.next().0;
         (first..).map_while(|index| node.term_at(LogIndex(index))).map(|term| term.0).collect()
     }
 
     /// The commands that a node's machine was given.
-    pub(crate) fn commands(&self, id: NodeId) -> Vec<String> {
+    pub fn commands(&self, id: NodeId) -> Vec<String> {
         let text = |command: &Bytes| String::from_utf8_lossy(command).into_owned();
         self.hosts[&id].machine.commands.iter().map(text).collect()
     }
 
-    pub(crate) fn commit(&self, id: NodeId) -> u64 {
+    pub fn commit(&self, id: NodeId) -> u64 {
         self.node(id).commit().0
     }
 
-    pub(crate) fn last(&self, id: NodeId) -> u64 {
+    pub fn last(&self, id: NodeId) -> u64 {
         self.node(id).last().index.0
     }
 
-    pub(crate) fn base(&self, id: NodeId) -> u64 {
+    pub fn base(&self, id: NodeId) -> u64 {
         self.node(id).base().index.0
     }
 
-    pub(crate) fn term(&self, id: NodeId) -> u64 {
+    pub fn term(&self, id: NodeId) -> u64 {
         self.node(id).term().0
     }
 
-    pub(crate) fn role(&self, id: NodeId) -> Role {
+    pub fn role(&self, id: NodeId) -> Role {
         self.node(id).role()
     }
 
-    pub(crate) fn leader(&self) -> Option<NodeId> {
+    pub fn leader(&self) -> Option<NodeId> {
         let leads = |host: &Host| host.node.as_ref().is_some_and(|n| n.role() == Role::Leader);
         let leaders = self.hosts.iter().filter(|(_, host)| leads(host)).map(|(id, _)| *id);
         leaders.max_by_key(|id| self.node(*id).term())
     }
 
     /// A line for each node.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let line = |(id, host): (&NodeId, &Host)| match &host.node {
             Some(node) => format!("{}, members {:?}\n", node.status(), self.membership(*id)),
             None => format!("{id} is down\n"),
@@ -58,24 +58,24 @@ impl Cluster {
     }
 
     /// The voters, the outgoing voters and the learners in force at a node.
-    pub(crate) fn membership(&self, id: NodeId) -> [Vec<u64>; 3] {
+    pub fn membership(&self, id: NodeId) -> [Vec<u64>; 3] {
         let membership = self.node(id).membership();
         let numbers = |ids: &[NodeId]| ids.iter().map(|id| id.0).collect();
         [membership.voters(), membership.outgoing(), membership.learners()].map(numbers)
     }
 
     /// What a leader knows of a peer.
-    pub(crate) fn peer(&self, leader: NodeId, id: NodeId) -> PeerStatus {
+    pub fn peer(&self, leader: NodeId, id: NodeId) -> PeerStatus {
         let peers = self.node(leader).status().peers;
         peers.into_iter().find(|peer| peer.id == id).expect("a peer of the leader")
     }
 
-    pub(crate) fn is_sent_a_snapshot(&self, leader: NodeId, id: NodeId) -> bool {
+    pub fn is_sent_a_snapshot(&self, leader: NodeId, id: NodeId) -> bool {
         matches!(self.peer(leader, id).flow, PeerFlow::Snapshot { .. })
     }
 
     /// The answer of a request that was refused.
-    pub(crate) fn refusal(&self, request: RequestId) -> Option<Refusal> {
+    pub fn refusal(&self, request: RequestId) -> Option<Refusal> {
         match self.outcome(request) {
             Some(Outcome::Refused { refusal, .. }) => Some(refusal),
             _ => None,
@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// The messages of a kind that a node has sent since the journal was cleared.
-    pub(crate) fn sent(&self, from: NodeId, kind: &str) -> Vec<&Envelope> {
+    pub fn sent(&self, from: NodeId, kind: &str) -> Vec<&Envelope> {
         let envelopes = self.journal.iter().filter_map(|(id, happened)| match happened {
             Happened::Sent(envelope) if *id == from => Some(envelope),
             _ => None,
@@ -92,14 +92,14 @@ impl Cluster {
     }
 
     /// Whether a node noted something since the journal was cleared.
-    pub(crate) fn noted(&self, id: NodeId, is_it: impl Fn(&Event) -> bool) -> bool {
+    pub fn noted(&self, id: NodeId, is_it: impl Fn(&Event) -> bool) -> bool {
         self.journal.iter().any(|(of, happened)| {
             *of == id && matches!(happened, Happened::Noted(event) if is_it(event))
         })
     }
 
     /// How many messages of a kind are on their way from one node to another.
-    pub(crate) fn waiting(&self, from: NodeId, to: NodeId, kind: &str) -> usize {
+    pub fn waiting(&self, from: NodeId, to: NodeId, kind: &str) -> usize {
         let of_kind = |message: &Message| message.kind() == kind;
         let waiting = self.network.iter().filter(|e| (e.from, e.to) == (from, to));
         waiting.filter(|envelope| of_kind(&envelope.message)).count()

@@ -6,8 +6,8 @@ use raft_core::{
     SnapshotContent, SnapshotReceipt, StageAnswer, Write,
 };
 
-use crate::support::Happened;
-use crate::support::lanes::Staging;
+use support::Happened;
+use support::lanes::Staging;
 
 /// An input stands at the margin, what follows from it is indented. Events are lines too.
 pub(crate) fn line(id: NodeId, happened: &Happened) -> String {

@@ -6,9 +6,10 @@ use raft_core::{
     Payload, ReadChunk, RecordedStart, SnapshotContent, Start, Term, WriteChunk,
 };
 
-use crate::disk::{Disk, Staged};
 use crate::driver::{Driver, How, Open, Staging, Work};
 use crate::recording;
+use support::disk::{Disk, Staged};
+use support::lanes::Transport;
 
 /// So many answers in a row settle any node that asks for a bounded number of things at a time.
 const PATIENCE: usize = 300;
@@ -157,7 +158,7 @@ fn fetched_whole(disk: &mut Disk, fetch: FetchSnapshot, choice: u8) -> ChunkWrit
         total: 0,
         received: 0,
     };
-    disk.staged = Some(Staged { partial, bytes: Vec::new(), in_chunks: false });
+    disk.staged = Some(Staged { partial, bytes: Vec::new(), came_by: Transport::Locators });
     fetch.done(found)
 }
 
@@ -188,7 +189,8 @@ fn chunk_read(disk: &Disk, read: ReadChunk, choice: u8) -> ChunkRead {
     let most = usize::try_from(read.max_bytes()).unwrap_or(usize::MAX).min(1 << 16);
     let some = |length: usize| -> Bytes { vec![b'?'; length].into() };
     match (disk.snapshot_at(read.snapshot().position), choice) {
-        (Some(bytes), 0..=191) => {
+        (Some(snapshot), 0..=191) => {
+            let bytes = &snapshot.bytes;
             let total = bytes.len() as u64;
             let start = usize::try_from(read.offset().min(total)).expect("it is a length");
             let end = start.saturating_add(most).min(bytes.len());

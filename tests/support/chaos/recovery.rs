@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use raft_core::{LogIndex, NodeId, Outcome, Payload, RequestId, Ticks};
 
 use super::Chaos;
-use crate::support::{Cluster, E, Pace};
+use crate::{Cluster, E, Pace};
 
 /// How many election timeouts a healed cluster has to settle down.
 const PATIENCE: u64 = 20;
@@ -19,7 +19,7 @@ const LONG_PATIENCE: u64 = 600;
 impl Chaos {
     /// Ends all faults; the cluster must then agree on a leader and on everything, take a command, and have
     /// answered every request truthfully.
-    pub(crate) fn recover(&mut self) {
+    pub fn recover(&mut self) {
         let cluster = &mut self.cluster;
         cluster.heal();
         for id in cluster.ids() {

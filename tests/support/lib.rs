@@ -6,17 +6,18 @@
 //! a true one; reads that see everything that was done before; nothing sent before the disk holds what it
 //! promises; memory within its limits; and the core's own invariants.
 
-#![expect(dead_code, reason = "each test program uses a part of it")]
+#![expect(missing_docs, clippy::missing_panics_doc, reason = "for tests, whose names say more")]
 
-pub(crate) mod chaos;
-pub(crate) mod checks;
-pub(crate) mod disk;
+pub mod chaos;
+pub mod checks;
+pub mod disk;
 mod effects;
-pub(crate) mod lanes;
-pub(crate) mod machine;
-pub(crate) mod messages;
-pub(crate) mod requests;
-pub(crate) mod scenes;
+pub mod fields;
+pub mod lanes;
+pub mod machine;
+pub mod messages;
+pub mod requests;
+pub mod scenes;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,18 +33,18 @@ use raft_core::{
 use requests::Asked;
 
 /// The least election timeout of the clusters here.
-pub(crate) const E: Ticks = Ticks(100);
+pub const E: Ticks = Ticks(100);
 /// The heartbeat interval of the clusters here.
-pub(crate) const HEARTBEAT: Ticks = Ticks(10);
+pub const HEARTBEAT: Ticks = Ticks(10);
 
-pub(crate) const N1: NodeId = NodeId(1);
-pub(crate) const N2: NodeId = NodeId(2);
-pub(crate) const N3: NodeId = NodeId(3);
-pub(crate) const N4: NodeId = NodeId(4);
-pub(crate) const N5: NodeId = NodeId(5);
+pub const N1: NodeId = NodeId(1);
+pub const N2: NodeId = NodeId(2);
+pub const N3: NodeId = NodeId(3);
+pub const N4: NodeId = NodeId(4);
+pub const N5: NodeId = NodeId(5);
 
 /// The settings that tests start from.
-pub(crate) fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         election_timeout: E,
         heartbeat_interval: HEARTBEAT,
@@ -54,14 +55,14 @@ pub(crate) fn settings() -> Settings {
 
 /// Whether a disk or a machine does its work at once, or only when the test says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub enum Pace {
     Prompt,
     Held,
 }
 
 /// What a node was given and what it asked for, in order.
 #[derive(Clone, Debug)]
-pub(crate) enum Happened {
+pub enum Happened {
     Given(RecordedStep),
     Wrote { onto: Box<Disk>, write: Write },
     Sent(Envelope),
@@ -76,24 +77,24 @@ pub(crate) enum Happened {
 
 /// A node with its disk and its state machine.
 #[derive(Clone, Debug)]
-pub(crate) struct Host {
-    pub(crate) settings: Settings,
+pub struct Host {
+    pub settings: Settings,
     /// `None` while crashed.
-    pub(crate) node: Option<Node>,
+    pub node: Option<Node>,
     /// What the present life began with, and when.
-    pub(crate) start: (Start, Instant),
-    pub(crate) disk: Disk,
-    pub(crate) disk_pace: Pace,
-    pub(crate) writing: Option<(WriteNumber, Write)>,
-    pub(crate) machine_pace: Pace,
-    pub(crate) applying: Option<LogIndex>,
-    pub(crate) machine: Machine,
+    pub start: (Start, Instant),
+    pub disk: Disk,
+    pub disk_pace: Pace,
+    pub writing: Option<(WriteNumber, Write)>,
+    pub machine_pace: Pace,
+    pub applying: Option<LogIndex>,
+    pub machine: Machine,
     /// What the machine keeps over a crash: nothing, unless a test says so.
-    pub(crate) saved: Machine,
+    pub saved: Machine,
     /// How fast entries are read back, and how fast chunks are read and staged.
-    pub(crate) fetch_pace: Pace,
-    pub(crate) chunk_pace: Pace,
-    pub(crate) lanes: Lanes,
+    pub fetch_pace: Pace,
+    pub chunk_pace: Pace,
+    pub lanes: Lanes,
 }
 
 impl Host {
@@ -117,22 +118,22 @@ impl Host {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Cluster {
-    pub(crate) now: Instant,
-    pub(crate) settings: Settings,
-    pub(crate) hosts: BTreeMap<NodeId, Host>,
+pub struct Cluster {
+    pub now: Instant,
+    pub settings: Settings,
+    pub hosts: BTreeMap<NodeId, Host>,
     /// Sent and not yet delivered, oldest first.
-    pub(crate) network: Vec<Envelope>,
+    pub network: Vec<Envelope>,
     /// Directed links on which everything is lost.
-    pub(crate) cut: BTreeSet<(NodeId, NodeId)>,
-    pub(crate) transport: Transport,
-    pub(crate) journal: Vec<(NodeId, Happened)>,
-    pub(crate) outcomes: BTreeMap<RequestId, Outcome>,
+    pub cut: BTreeSet<(NodeId, NodeId)>,
+    pub transport: Transport,
+    pub journal: Vec<(NodeId, Happened)>,
+    pub outcomes: BTreeMap<RequestId, Outcome>,
     requests: u64,
     asked: BTreeMap<RequestId, Asked>,
     leaders: BTreeMap<Term, NodeId>,
     /// What the machines were given, by index from 1.
-    pub(crate) agreed: Vec<(Term, Payload)>,
+    pub agreed: Vec<(Term, Payload)>,
     /// What is committed: the term at each index that some node knew to be the last such.
     committed: BTreeMap<LogIndex, Term>,
     /// Up to here a node's commit index was checked.
@@ -150,19 +151,19 @@ enum Truthful {
 
 impl Cluster {
     /// A new cluster of nodes `1..=size`, none of which has been stepped.
-    pub(crate) fn of(size: u64) -> Self {
+    pub fn of(size: u64) -> Self {
         Self::with(size, settings())
     }
 
     /// The same with chosen settings.
-    pub(crate) fn with(size: u64, settings: Settings) -> Self {
+    pub fn with(size: u64, settings: Settings) -> Self {
         let empty: Vec<&[u64]> = vec![&[]; usize::try_from(size).expect("a small number")];
         Self::with_logs(settings, &empty)
     }
 
     /// A cluster whose node `i` wakes with a log of the given terms, as if after a long history. A
     /// node without entries is a founder.
-    pub(crate) fn with_logs(settings: Settings, logs: &[&[u64]]) -> Self {
+    pub fn with_logs(settings: Settings, logs: &[&[u64]]) -> Self {
         let ids: Vec<NodeId> = (1..).map(NodeId).take(logs.len()).collect();
         let founders = Membership::of_voters(ids.iter().copied()).expect("there are nodes");
         let mut cluster = Self {
@@ -197,29 +198,29 @@ impl Cluster {
     }
 
     /// A new node with an empty disk, which waits to be told who its cluster is.
-    pub(crate) fn join(&mut self, id: NodeId) {
+    pub fn join(&mut self, id: NodeId) {
         let start = (Join.into(), self.now);
         let host = Host::new(Settings { id, ..self.settings }, start, Disk::default());
         assert!(self.hosts.insert(id, host).is_none(), "the name was never used");
         self.restart(id);
     }
 
-    pub(crate) fn host(&mut self, id: NodeId) -> &mut Host {
+    pub fn host(&mut self, id: NodeId) -> &mut Host {
         self.hosts.get_mut(&id).expect("the node is of this cluster")
     }
 
     /// A node that is up.
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
+    pub fn node(&self, id: NodeId) -> &Node {
         self.hosts[&id].node.as_ref().expect("the node is up")
     }
 
-    pub(crate) fn ids(&self) -> Vec<NodeId> {
+    pub fn ids(&self) -> Vec<NodeId> {
         self.hosts.keys().copied().collect()
     }
 
     // ----- what tests do -----
 
-    pub(crate) fn step(&mut self, id: NodeId, input: RecordedInput) {
+    pub fn step(&mut self, id: NodeId, input: RecordedInput) {
         let mut effects = Effects::new();
         let mut todo = VecDeque::from([input]);
         let mut patience = 10_000;
@@ -240,25 +241,25 @@ impl Cluster {
     }
 
     /// Delivers a message, wherever it comes from; nothing arrives at a node that was never started.
-    pub(crate) fn receive(&mut self, envelope: Envelope) {
+    pub fn receive(&mut self, envelope: Envelope) {
         if self.hosts.contains_key(&envelope.to) {
             self.step(envelope.to, RecordedInput::Receive(envelope));
         }
     }
 
     /// From now on messages may be forged that no correct peer would send.
-    pub(crate) fn forge(&mut self) {
+    pub fn forge(&mut self) {
         self.truthful = Truthful::No;
     }
 
     /// Takes the oldest message of a kind out of the network, to be delivered later or never.
-    pub(crate) fn take(&mut self, from: NodeId, to: NodeId, kind: &str) -> Envelope {
+    pub fn take(&mut self, from: NodeId, to: NodeId, kind: &str) -> Envelope {
         self.find(from, to, kind)
             .unwrap_or_else(|| panic!("no {kind} from {from} to {to} in {:#?}", self.network))
     }
 
     /// The same, if there is one.
-    pub(crate) fn find(&mut self, from: NodeId, to: NodeId, kind: &str) -> Option<Envelope> {
+    pub fn find(&mut self, from: NodeId, to: NodeId, kind: &str) -> Option<Envelope> {
         let place = self.network.iter().position(|envelope| {
             envelope.from == from && envelope.to == to && envelope.message.kind() == kind
         })?;
@@ -266,13 +267,13 @@ impl Cluster {
     }
 
     /// Delivers the oldest message of a kind.
-    pub(crate) fn deliver(&mut self, from: NodeId, to: NodeId, kind: &str) {
+    pub fn deliver(&mut self, from: NodeId, to: NodeId, kind: &str) {
         let envelope = self.take(from, to, kind);
         self.receive(envelope);
     }
 
     /// Delivers the oldest message, unless it is lost; says whether there was one.
-    pub(crate) fn deliver_next(&mut self) -> bool {
+    pub fn deliver_next(&mut self) -> bool {
         let is_any = !self.network.is_empty();
         if is_any {
             let envelope = self.network.remove(0);
@@ -284,7 +285,7 @@ impl Cluster {
     }
 
     /// Delivers everything, and what follows from it, until the network is quiet. No time passes.
-    pub(crate) fn settle(&mut self) {
+    pub fn settle(&mut self) {
         let mut patience = 1_000_000;
         while self.deliver_next() {
             patience -= 1;
@@ -293,12 +294,12 @@ impl Cluster {
     }
 
     /// Lets time pass without anyone noticing.
-    pub(crate) fn wait(&mut self, span: Ticks) {
+    pub fn wait(&mut self, span: Ticks) {
         self.now = self.now.after(span);
     }
 
     /// Lets time pass with timers and an instant network.
-    pub(crate) fn pass(&mut self, span: Ticks) {
+    pub fn pass(&mut self, span: Ticks) {
         let end = self.now.after(span);
         let mut patience = 100_000;
         loop {
@@ -321,16 +322,16 @@ impl Cluster {
         self.now = end;
     }
 
-    pub(crate) fn tick(&mut self, id: NodeId) {
+    pub fn tick(&mut self, id: NodeId) {
         self.step(id, RecordedInput::Tick);
     }
 
-    pub(crate) fn campaign(&mut self, id: NodeId) {
+    pub fn campaign(&mut self, id: NodeId) {
         self.step(id, RecordedInput::Campaign);
     }
 
     /// Makes a node the leader, after its rivals have been quiet for long enough.
-    pub(crate) fn elect(&mut self, id: NodeId) {
+    pub fn elect(&mut self, id: NodeId) {
         self.wait(E);
         self.campaign(id);
         self.settle();
@@ -339,12 +340,12 @@ impl Cluster {
         self.settle();
     }
 
-    pub(crate) fn crash(&mut self, id: NodeId) {
+    pub fn crash(&mut self, id: NodeId) {
         self.crash_keeping(id, 0);
     }
 
     /// Crashes a node whose disk had taken the first `parts` parts of the write under way.
-    pub(crate) fn crash_keeping(&mut self, id: NodeId, parts: usize) {
+    pub fn crash_keeping(&mut self, id: NodeId, parts: usize) {
         let host = self.host(id);
         if let Some((_, write)) = host.writing.take() {
             host.disk.write_prefix(&write, parts);
@@ -356,18 +357,20 @@ impl Cluster {
         self.forget_requests(id);
     }
 
-    pub(crate) fn restart(&mut self, id: NodeId) {
+    pub fn restart(&mut self, id: NodeId) {
         let host = self.host(id);
         if host.disk.hard_state != HardState::default() {
-            host.start.0 = host.disk.restored(host.saved.applied).into();
+            let restored = host.disk.restored(host.saved.applied);
+            host.start.0 = restored.expect("leaders write no falling terms").into();
         }
         self.start(id);
     }
 
     /// Starts a survivor of a lost majority with a membership that nobody voted for.
-    pub(crate) fn force(&mut self, id: NodeId, membership: Membership) {
+    pub fn force(&mut self, id: NodeId, membership: Membership) {
         let host = self.host(id);
         let restored = host.disk.restored(host.saved.applied);
+        let restored = restored.expect("leaders write no falling terms");
         host.start.0 = Force { restored, membership }.into();
         self.start(id);
     }
@@ -384,52 +387,52 @@ impl Cluster {
         self.tick(id);
     }
 
-    pub(crate) fn cut(&mut self, one: NodeId, other: NodeId) {
+    pub fn cut(&mut self, one: NodeId, other: NodeId) {
         self.cut.extend([(one, other), (other, one)]);
     }
 
     /// Cuts a node off from all others.
-    pub(crate) fn isolate(&mut self, id: NodeId) {
+    pub fn isolate(&mut self, id: NodeId) {
         for other in self.ids() {
             self.cut(id, other);
         }
     }
 
-    pub(crate) fn isolate_all(&mut self, ids: &[NodeId]) {
+    pub fn isolate_all(&mut self, ids: &[NodeId]) {
         for id in ids {
             self.isolate(*id);
         }
     }
 
-    pub(crate) fn heal(&mut self) {
+    pub fn heal(&mut self) {
         self.cut.clear();
     }
 
-    pub(crate) fn hold_disk(&mut self, id: NodeId) {
+    pub fn hold_disk(&mut self, id: NodeId) {
         self.host(id).disk_pace = Pace::Held;
     }
 
     /// Completes the write under way, if there is one.
-    pub(crate) fn sync(&mut self, id: NodeId) {
+    pub fn sync(&mut self, id: NodeId) {
         if let Some((number, write)) = self.host(id).writing.take() {
             self.host(id).disk.write(&write);
             self.step(id, RecordedInput::Persisted(number));
         }
     }
 
-    pub(crate) fn release_disk(&mut self, id: NodeId) {
+    pub fn release_disk(&mut self, id: NodeId) {
         self.host(id).disk_pace = Pace::Prompt;
         self.sync(id);
     }
 
     /// Lets the machine keep over a crash what it holds now.
-    pub(crate) fn save_machine(&mut self, id: NodeId) {
+    pub fn save_machine(&mut self, id: NodeId) {
         let host = self.host(id);
         host.saved = host.machine.clone();
     }
 
     /// Completes the batch that the machine works on, if there is one.
-    pub(crate) fn finish_apply(&mut self, id: NodeId) {
+    pub fn finish_apply(&mut self, id: NodeId) {
         if let Some(last) = self.host(id).applying.take() {
             self.step(id, RecordedInput::Applied(last));
         }
