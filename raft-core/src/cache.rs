@@ -251,6 +251,8 @@ fn size(entries: &[Entry]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use alloc::format;
     use alloc::vec::Vec;
 
@@ -266,6 +268,29 @@ mod tests {
     fn at(entries: &[Entry], start: u64, end: u64) -> Vec<Entry> {
         let place = |at: u64| usize::try_from(at).expect("small").min(entries.len());
         entries[place(start)..place(end)].to_vec()
+    }
+
+    /// Caches are the same when their entries are, however they came in.
+    #[test]
+    fn caches_are_what_they_hold() {
+        use core::hash::{BuildHasher, BuildHasherDefault};
+        use std::hash::DefaultHasher;
+
+        let hash = |cache: &Cache| BuildHasherDefault::<DefaultHasher>::default().hash_one(cache);
+        let of = |runs: &[&[u64]]| {
+            let mut cache = Cache::default();
+            for run in runs {
+                cache.push_run(run.iter().copied().map(entry).collect());
+            }
+            cache
+        };
+        let cache = of(&[&[1, 2], &[3]]);
+        let cut_otherwise = of(&[&[1], &[2, 3]]);
+        assert_eq!((&cache, hash(&cache)), (&cut_otherwise, hash(&cut_otherwise)));
+        for other in [of(&[&[1, 2]]), of(&[&[1, 2], &[4]]), of(&[&[1, 2], &[3, 4]])] {
+            assert_ne!(cache, other);
+            assert_ne!(hash(&cache), hash(&other));
+        }
     }
 
     /// Through any sequence of changes a cache answers as a plain list does, however it is cut into runs.
