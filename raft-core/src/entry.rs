@@ -59,6 +59,7 @@ const ENTRY_OVERHEAD_BYTES: u64 = 32;
 
 impl Entry {
     /// What the entry counts against byte budgets: its payload and a fixed charge.
+    #[inline]
     pub fn size(&self) -> u64 {
         ENTRY_OVERHEAD_BYTES + self.payload.size()
     }
@@ -70,6 +71,7 @@ impl Payload {
         Self::Command { data: data.into(), origin: None }
     }
 
+    #[inline]
     fn size(&self) -> u64 {
         match self {
             Self::Blank => 0,

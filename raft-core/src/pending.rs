@@ -226,6 +226,7 @@ impl Pending {
     }
 }
 
+#[inline]
 fn take<K: Ord>(queue: &mut VecDeque<Waiting<K>>, key: &K) -> Option<Waiting<K>> {
     // As a rule it is the first: what was asked first is done first.
     if queue.front().is_some_and(|waiting| waiting.key == *key) {
