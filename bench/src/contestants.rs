@@ -10,6 +10,7 @@ mod ours;
 mod raft_io;
 #[cfg(feature = "peers")]
 mod raft_rs;
+mod receipts;
 #[cfg(feature = "sailing-proto")]
 mod sailing_proto;
 
@@ -44,11 +45,15 @@ impl Contestant {
 
 pub(crate) const FLOOR: &str = "floor";
 
+/// The floor of what waits for its disk.
+const RECEIPTS: &str = "floor-receipts";
+
 /// The name of `raft-core`, which the others are compared with.
 pub(crate) const OURS: &str = "raft-core";
 
 pub(crate) const ALL: &[Contestant] = &[
     Contestant::new(FLOOR, None, |nodes| Box::new(floor::Floor::new(nodes))),
+    Contestant::new(RECEIPTS, None, |nodes| Box::new(receipts::Receipts::new(nodes))),
     Contestant::new(OURS, Some("raft-core"), |nodes| Box::new(ours::Ours::elected(nodes))),
     #[cfg(feature = "peers")]
     Contestant::new("raft-rs", Some("raft"), |nodes| Box::new(raft_rs::RaftRs::elected(nodes))),
