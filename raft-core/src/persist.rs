@@ -130,3 +130,36 @@ impl Persisted {
         self.number
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Entry, Payload};
+
+    /// A commit hint alone is not worth a write; everything else is.
+    #[test]
+    fn a_hint_alone_is_no_write() {
+        let none = Write::default;
+        let append = Append { first: LogIndex(1), entries: Entries::EMPTY };
+        assert!(none().is_empty() && Write { commit: Some(LogIndex(1)), ..none() }.is_empty());
+        let writes = [
+            Write { hard_state: Some(HardState::default()), ..none() },
+            Write { install: Some(SnapshotMeta::default()), ..none() },
+            Write { truncate_from: Some(LogIndex(1)), ..none() },
+            Write { append: Some(append), ..none() },
+            Write { compact: Some(LogPosition::ZERO), ..none() },
+        ];
+        assert!(writes.iter().all(|write| !write.is_empty()));
+    }
+
+    /// A write has the size of what it appends.
+    #[test]
+    fn a_write_has_the_size_of_its_entries() {
+        let entry = |command| Entry { term: Term(1), payload: Payload::command(command) };
+        let entries: Entries = [entry("a"), entry("four")].into_iter().collect();
+        let size = entries.iter().map(Entry::size).sum();
+        let append = Some(Append { first: LogIndex(1), entries });
+        assert_eq!(Write { append, ..Write::default() }.size(), size);
+        assert_eq!(Write { commit: Some(LogIndex(1)), ..Write::default() }.size(), 0);
+    }
+}

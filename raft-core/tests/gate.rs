@@ -274,6 +274,7 @@ fn snapshots_whose_numbers_contradict_each_other() {
     }
     let locator = |bytes: usize| SnapshotContent::Locator(vec![b'x'; bytes].into());
     let most = SnapshotContent::MAX_LOCATOR_BYTES;
+    assert_eq!(most, 65_536);
     accepts(&node, &envelope(2, install(at(1, 5), founders(), locator(most))));
     let too_long = install(at(1, 5), founders(), locator(most + 1));
     rejects(&node, &envelope(2, too_long), Rejection::Snapshot);

@@ -2,7 +2,7 @@
 
 use raft_core::{
     AppendReply, Apply, Ballot, Effect, Envelope, HardState, LogPosition, Message, NodeId, Payload,
-    RecordedInput, Restore, SnapshotReceipt,
+    Reader, RecordedInput, Restore, SnapshotReceipt,
 };
 
 use super::disk::Disk;
@@ -37,6 +37,11 @@ impl Cluster {
             Effect::Restore(restore) => self.restore(id, &restore),
             Effect::Fetch(fetch) => {
                 let fetching = Fetching::of(fetch, self.node(id));
+                let most = self.hosts[&id].settings.max_batch_bytes;
+                match fetching.reader {
+                    Reader::Machine => assert_eq!(fetching.max_bytes, most),
+                    Reader::Peer(_) => assert!((1..=most).contains(&fetching.max_bytes)),
+                }
                 (Happened::Fetches(fetching), self.ask_fetch(id, fetching))
             }
             Effect::ReadChunk(read) => {
@@ -75,6 +80,9 @@ impl Cluster {
         for entry in apply.entries() {
             self.check_agreement(id, entry.position, entry.payload);
             self.host(id).machine.commands.extend(entry.command().cloned());
+            if let Some(request) = entry.request {
+                self.check_named(id, request, entry.position);
+            }
         }
         self.host(id).machine.applied = last;
         (Happened::Applied(positions), self.machine_is_given(id, RecordedInput::Applied(last)))

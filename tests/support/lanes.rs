@@ -151,8 +151,9 @@ impl Staging {
                 disk.stage(partial, offset, &data);
                 StageAnswer::Staged
             }
-            Self::Fetch { source, .. } => found.map_or(StageAnswer::Failed, |found| {
+            Self::Fetch { source, snapshot, .. } => found.map_or(StageAnswer::Failed, |found| {
                 let meta = found.meta.clone();
+                assert_eq!(meta, snapshot, "the locator leads to what was named");
                 disk.stage_whole(source, found);
                 StageAnswer::Fetched(meta)
             }),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use raft_core::{
-    LogIndex, Membership, MembershipParts, NodeId, Outcome, Payload, RecordedInput, Reply, Request,
-    RequestId, Ticks,
+    LogIndex, LogPosition, Membership, MembershipParts, NodeId, Outcome, Payload, RecordedInput,
+    Reply, Request, RequestId, Ticks,
 };
 
 use super::Cluster;
@@ -16,6 +16,8 @@ pub(super) struct Asked {
     node: NodeId,
     /// Up to here something was known to be committed when it was asked.
     seen: LogIndex,
+    /// The entry with which a batch for the machine named it.
+    named: Option<LogPosition>,
 }
 
 /// A membership of voters and learners by number.
@@ -34,7 +36,7 @@ impl Cluster {
         self.requests += 1;
         let id = RequestId(self.requests);
         let seen = LogIndex(self.agreed.len() as u64);
-        self.asked.insert(id, Asked { node, seen });
+        self.asked.insert(id, Asked { node, seen, named: None });
         self.step(node, RecordedInput::Request(request(id)));
         id
     }
@@ -78,6 +80,13 @@ impl Cluster {
         self.asked.retain(|_, asked| asked.node != node);
     }
 
+    /// A batch for the machine names a request with an entry: once, and at the node where it was asked.
+    pub(super) fn check_named(&mut self, node: NodeId, request: RequestId, at: LogPosition) {
+        let asked = self.asked.get_mut(&request).expect("what was asked in this life");
+        assert_eq!((asked.node, asked.named), (node, None), "{request} is named once");
+        asked.named = Some(at);
+    }
+
     pub(super) fn check_reply(&mut self, node: NodeId, reply: &Reply) {
         let Reply { request, outcome } = *reply;
         let before = self.outcomes.insert(request, outcome);
@@ -93,6 +102,7 @@ impl Cluster {
             Outcome::Done { position } => {
                 assert_eq!(agreed(position.index), Some(position.term), "{request} was applied");
                 assert!(position.index <= applied, "{request} was applied here");
+                assert_eq!(asked.named, Some(position), "{request} was named with its entry");
             }
             Outcome::Lost { position } => {
                 // The machine may be given the entry that took its place right after this.
