@@ -2,7 +2,7 @@
 
 use raft_core::{
     Bootstrap, ClusterId, Effect, Effects, Input, Instant, LogIndex, Membership, Node, NodeId,
-    Request, RequestId, Settings,
+    Request, RequestId, Settings, Term,
 };
 
 /// A batch names the request through which an entry came, and no other entry; its receipt says up to where it goes.
@@ -17,8 +17,12 @@ fn a_batch_names_requests() {
     let mut requests = (7..=8).map(RequestId);
     loop {
         while let Some(input) = inputs.pop() {
+            assert!(effects.is_empty());
             node.step(Instant(0), input, &mut effects);
+            let mut left = effects.len();
             while let Some(effect) = effects.pop() {
+                left -= 1;
+                assert_eq!((effects.len(), effects.is_empty()), (left, left == 0));
                 match effect {
                     Effect::Persist(persist) => inputs.push(Input::Persisted(persist.done())),
                     Effect::Restore(restore) => inputs.push(Input::Applied(restore.done())),
@@ -38,6 +42,7 @@ fn a_batch_names_requests() {
         let Some(id) = requests.next() else { break };
         inputs.push(Input::Request(Request::Propose { id, command: "command".into() }));
     }
+    assert_eq!(node.status().term(), Term(1));
     let one = |index, request: Option<u64>| {
         (LogIndex(index), LogIndex(index), vec![request.map(RequestId)])
     };
