@@ -137,7 +137,10 @@ impl<C: Core> Scene<'_, C> {
         let leader = ghost.leader(term).filter(|leader| *leader != id).and_then(|id| self.of(id));
         let Some(leader) = leader else { return Ok(()) };
         let in_office = leader.node().role() == Role::Leader && leader.node().term() == term;
-        if !in_office || !before.equals_up_to(&leader.log, first) {
+        // What the leader has compacted is committed.
+        let is_compacted = first <= leader.log.base.index;
+        let right = if is_compacted { &ghost.log } else { &leader.log };
+        if !in_office || !before.equals_up_to(right, first) {
             return Ok(());
         }
         let leader = leader.node().id();
