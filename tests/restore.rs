@@ -421,4 +421,25 @@ fn counters_at_their_end_are_refused() {
         let error = refused(disk, &["term or incarnation", "hard state is corrupt"]);
         assert_eq!(error, RestoreError::OutOfRange);
     }
+    let last = HardState { term: Term::MAX, vote: None, incarnation: Incarnation(u64::MAX - 1) };
+    start(N1, Restored { hard_state: last, ..three_entries() }).expect("one more start is left");
+}
+
+#[test]
+fn a_log_beyond_the_last_index_is_refused() {
+    let end = LogIndex::MAX;
+    let mut log = LogSummary::after(LogPosition::new(Term(1), end.previous()));
+    assert_eq!(log.push(&disk::entry(1, end.0)), Ok(()));
+    let beyond = LogPosition::new(Term(1), end.next());
+    let error = log.push(&disk::entry(1, end.0 + 1)).expect_err("there is no such index");
+    assert_eq!(error, RestoreError::EntryOutOfRange { entry: beyond });
+    assert!(error.to_string().contains("the log is corrupt"), "{error}");
+
+    let after = |base: LogPosition| {
+        let snapshot = SnapshotMeta { position: base, ..three_entries().snapshot };
+        start(N1, Restored { snapshot, log: LogSummary::after(base), ..three_entries() })
+    };
+    assert!(after(LogPosition::new(Term(1), end)).is_ok());
+    let error = after(beyond).expect_err("there is no such index");
+    assert_eq!(error, RestoreError::ImpossibleBase { base: beyond });
 }

@@ -118,7 +118,7 @@ impl LogSummary {
             return Err(RestoreError::EntryWithoutTerm { index: position.index });
         }
         if position.index > LogIndex::MAX {
-            return Err(RestoreError::OutOfRange);
+            return Err(RestoreError::EntryOutOfRange { entry: position });
         }
         let before = self.terms.last_term();
         if entry.term < before {
@@ -263,6 +263,15 @@ pub enum RestoreError {
     ForcedMembership {
         /// This node.
         id: NodeId,
+    },
+    /// An entry where no log has one.
+    #[error(
+        "the log has {entry}, but no log goes beyond {last}: the log is corrupt",
+        last = LogIndex::MAX
+    )]
+    EntryOutOfRange {
+        /// The entry.
+        entry: LogPosition,
     },
     /// The counters are at the end of their range.
     #[error("the hard state's term or incarnation is out of range: the hard state is corrupt")]

@@ -197,7 +197,11 @@ mod tests {
             for index in base..=last {
                 let term = expected[usize::try_from(index).expect("small")];
                 assert_eq!(log.at(LogIndex(index)), Some(Term(term)), "step {step}, index {index}");
+                assert!(log.hold(at(term, index)) && !log.hold(at(term + 1, index)));
             }
+            let first = usize::try_from(base).expect("small");
+            let again = terms_of(at(expected[first], base), &expected[first + 1..]);
+            assert_eq!(log, again, "step {step}: it is as if it had begun there");
             assert_eq!(log.at(LogIndex(last + 1)), None);
             assert!(base == 0 || log.at(LogIndex(base - 1)).is_none());
         }
