@@ -7,7 +7,8 @@ use core::ops::Deref;
 
 use crate::types::{ClusterId, NodeId, Ticks};
 
-/// A safeguard that is on unless somebody has a reason to do without it.
+/// Whether something is in force. Safeguards (`pre_vote`, `check_quorum`, `stickiness`) are on unless there is a reason to do
+/// without; `read_lease` is off unless clocks can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Toggle {
@@ -19,7 +20,7 @@ pub enum Toggle {
 }
 
 impl Toggle {
-    /// Whether the safeguard is in force.
+    /// Whether it is in force.
     pub fn is_on(self) -> bool {
         self == Self::On
     }
@@ -50,7 +51,8 @@ impl Priority {
 /// Everything that can be chosen for a node, with sound defaults. Turn it into a [`Config`] with
 /// [`Settings::validate`].
 ///
-/// Times are in the unit of the caller's clock ([`Ticks`]); the defaults suit milliseconds.
+/// Times are in the unit of the caller's clock ([`Ticks`]); the defaults suit milliseconds. Limits on the bytes of entries count
+/// [`Entry::size`](crate::Entry::size), the command and a fixed charge for each; `max_command_bytes` counts the command alone.
 ///
 /// ```
 /// use raft_core::{ClusterId, NodeId, Settings, Ticks};
@@ -94,22 +96,22 @@ pub struct Settings {
     pub max_clock_drift_ppm: u32,
     /// What becomes of proposals and reads at a node that is not the leader.
     pub forwarding: Forwarding,
-    /// The most payload bytes of one `AppendEntries`; a single larger entry travels alone.
+    /// The most bytes of entries in one `AppendEntries`; a single larger entry travels alone.
     pub max_batch_bytes: u64,
     /// The most entries of one `AppendEntries`, and of one `Apply`.
     pub max_batch_entries: u64,
-    /// The most unacknowledged `AppendEntries` a peer (pipelining, thesis §10.2.1).
+    /// The most unacknowledged `AppendEntries` for each peer (pipelining, thesis §10.2.1).
     pub max_inflight_messages: u64,
-    /// The most unacknowledged payload bytes a peer. A single larger batch travels alone.
+    /// The most unacknowledged bytes of entries for each peer. A single larger batch travels alone.
     pub max_inflight_bytes: u64,
-    /// The most payload bytes a leader holds uncommitted before it refuses proposals as `Busy`.
+    /// The most bytes of entries a leader holds uncommitted before it refuses proposals as `Busy`.
     pub max_uncommitted_bytes: u64,
     /// The most bytes a node holds that its disk has not taken yet: a follower takes no appends beyond it, a leader
     /// refuses proposals as `Busy`.
     pub max_undurable_bytes: u64,
     /// The largest command, or membership, that may be proposed.
     pub max_command_bytes: u64,
-    /// The most payload bytes of durable entries kept in memory; older ones are fetched from the log's store when
+    /// The most bytes of durable entries kept in memory; older ones are fetched from the log's store when
     /// a slow follower or the machine needs them.
     pub max_cached_bytes: u64,
     /// How many entries before a snapshot the log keeps, for followers that are a little behind.

@@ -53,7 +53,7 @@ impl Fetch {
         self.last
     }
 
-    /// How many payload bytes to read at most ([`Entry::size`](crate::Entry::size)), unless the first entry alone
+    /// How many bytes of entries to read at most ([`Entry::size`](crate::Entry::size)), unless the first entry alone
     /// has more.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes

@@ -87,7 +87,7 @@ pub enum Message {
         /// when it promises nothing.
         promise: Ticks,
     },
-    /// Where a peer stands that lacks what the leader's log does not hold any more (paper §7).
+    /// A snapshot, or a part of one, for a peer that needs entries which the leader's log holds no more (paper §7).
     InstallSnapshot(Box<InstallSnapshot>),
     /// The answer to [`Message::InstallSnapshot`] of the same term, until it is installed (that is answered as
     /// an [`AppendReply`]).
@@ -223,7 +223,7 @@ impl AppendEntries {
         self.previous.index.advanced(self.entries.len())
     }
 
-    /// The payload bytes it carries.
+    /// The bytes of its entries, by [`Entry::size`](crate::Entry::size).
     pub fn size(&self) -> u64 {
         self.entries.size()
     }

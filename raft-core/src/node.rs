@@ -31,7 +31,7 @@ use crate::status::Role;
 use crate::transition::Transition;
 use crate::types::{Instant, NodeId, Term};
 
-/// One member of a Raft cluster, as a value: it changes in [`Node::step`] and nowhere else.
+/// One member of a Raft cluster, as a value: it changes in [`Node::step`] and [`Node::feed`], and nowhere else.
 ///
 /// See the [crate's page](crate) for the loop that drives it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

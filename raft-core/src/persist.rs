@@ -2,7 +2,8 @@
 //!
 //! A node asks for one write at a time ([`Persist`]); later changes gather for the next. Whoever has made
 //! a write durable turns it into the one [`Persisted`] receipt there can be for it. Neither type can be
-//! cloned, fabricated or deserialized, so a repeated or invented completion does not compile:
+//! cloned or deserialized, and but for replays ([`RecordedInput`](crate::RecordedInput)) a receipt comes from its write alone, so a
+//! repeated or invented completion does not compile:
 //!
 //! ```compile_fail,E0382
 //! fn twice(persist: raft_core::Persist) {
@@ -75,7 +76,7 @@ impl Write {
         hard_state.is_none() && install.is_none() && keeps_log
     }
 
-    /// The payload bytes it appends.
+    /// What it appends, by [`Entry::size`](crate::Entry::size).
     pub fn size(&self) -> u64 {
         self.append.as_ref().map_or(0, |append| append.entries.size())
     }

@@ -2,7 +2,8 @@
 //!
 //! A rejected input leaves the node as it was, but for the counter of its reason.
 
-/// The reason. Each is a property that no correct peer violates.
+/// The reason. [`Rejection::ForeignReceipt`] is about this node's own driver, and rises when that is slow to answer; the others are
+/// about messages that no correct peer of this version sends to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -99,7 +99,7 @@ pub enum Outcome {
         /// Where it was. An entry of another term is committed at that index.
         position: LogPosition,
     },
-    /// Its fate cannot be known here: it may have taken effect, or may yet.
+    /// Its fate cannot be known here: it may have taken effect, or may yet. (A read has none, and may be asked again.)
     Unknown,
 }
 
@@ -117,7 +117,7 @@ pub enum Refusal {
     /// The node has just started, or just learnt of a term, and its disk has not taken that yet.
     #[error("this node is still making its own state durable: try again shortly")]
     NotReady,
-    /// The leader holds as many uncommitted bytes as it may, or this node as many pending requests.
+    /// The leader holds as many bytes as it may that are not committed, or not on its disk; or this node as many pending requests.
     #[error("too much is pending already: try again when some of it is answered")]
     Busy,
     /// The command is larger than the configuration allows.
@@ -125,7 +125,8 @@ pub enum Refusal {
         "the command is larger than max_command_bytes: split it, or raise the limit on every node"
     )]
     TooLarge,
-    /// The leader has not committed an entry of its own term yet, and so does not know which membership is.
+    /// The leader has not committed an entry of its own term yet, and so cannot know whether
+    /// the membership in force is committed.
     #[error("the leader has not committed anything in its term yet: try again shortly")]
     NotYetCommitted,
     /// Another change of membership is under way.

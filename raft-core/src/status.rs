@@ -106,7 +106,7 @@ pub struct PeerStatus {
     pub flow: PeerFlow,
     /// Unacknowledged messages.
     pub inflight_messages: u64,
-    /// Unacknowledged payload bytes.
+    /// Unacknowledged bytes of entries, by [`Entry::size`](crate::Entry::size).
     pub inflight_bytes: u64,
     /// When it was last heard from in this term, on the leader's clock.
     pub heard: Instant,

@@ -35,8 +35,8 @@ pub trait Machine: Default + Clone {
     /// check against the order of the log is made all the same.
     const POSITIONS: Positions = Positions::Ignored;
 
-    /// Situations of its own that a campaign should meet, at most 64: the summary lists them, and a campaign that met
-    /// one too rarely has failed. [`Machine::marks`] says which of them were met.
+    /// Situations of its own that a campaign should meet, at most 64: the summary lists them, and a campaign of the
+    /// command that met one too rarely has failed. [`Machine::marks`] says which of them were met.
     const MARKS: &'static [Mark] = &[];
 
     /// The names of faults of its own: what befalls a machine that no entry of the log tells it, as the loss of what

@@ -49,7 +49,7 @@ const ROWS: usize = 200;
 /// ```
 ///
 /// # Panics
-/// When something is violated. The message says what, and how to replay it.
+/// When something is violated, or nothing was committed in 20 runs or more. The message says what, and how to replay it.
 pub fn check<M: Machine + 'static>() {
     Check::new().run::<M>();
 }
@@ -128,7 +128,7 @@ impl Check {
     /// Runs the campaign for a state machine on `raft-core`.
     ///
     /// # Panics
-    /// When something is violated. The message says what, and how to replay it.
+    /// When something is violated, or nothing was committed in 20 runs or more. The message says what, and how to replay it.
     pub fn run<M: Machine + 'static>(self) {
         self.run_on::<raft_core::Node, M>();
     }
@@ -136,7 +136,7 @@ impl Check {
     /// Runs the campaign for a state machine on another implementation of Raft.
     ///
     /// # Panics
-    /// When something is violated. The message says what, and how to replay it.
+    /// When something is violated, or nothing was committed in 20 runs or more. The message says what, and how to replay it.
     pub fn run_on<R: Raft + 'static, M: Machine + 'static>(self) {
         let wishes = Wishes::of_the_environment();
         if let Err(message) = self.carry_out::<R, M>(&wishes) {

@@ -107,7 +107,7 @@ impl Node {
         self.replica.log.entry(index)
     }
 
-    /// A leader's greatest numbers of unacknowledged messages and payload bytes to any one peer; zeros at
+    /// A leader's greatest numbers of unacknowledged messages and bytes of entries to any one peer; zeros at
     /// other nodes.
     pub fn max_inflight(&self) -> (u64, u64) {
         match &self.role {
