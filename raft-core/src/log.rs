@@ -396,6 +396,16 @@ mod tests {
         assert!(log.counters_agree());
     }
 
+    /// Entries that begin where the log does, or before, are not the log's: it does not hold them.
+    #[test]
+    fn the_base_is_no_entry() {
+        let mut log = Log::restore(Terms::after(at(1, 5)), LogIndex(5));
+        log.append(entry(1));
+        assert!(log.agrees_with(LogIndex(6), &[entry(1)]));
+        assert!(!log.agrees_with(LogIndex(5), &[entry(1), entry(1)]));
+        assert!(!log.agrees_with(LogIndex(6), &[entry(1), entry(1)]), "it ends before");
+    }
+
     /// What never reached a write is not removed from the disk.
     #[test]
     fn a_truncation_of_what_was_not_submitted_is_no_write() {
