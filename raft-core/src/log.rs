@@ -406,6 +406,31 @@ mod tests {
         assert!(!log.agrees_with(LogIndex(6), &[entry(1), entry(1)]), "it ends before");
     }
 
+    /// B67: of what is not committed as much stays in memory as a leader may have of it.
+    #[test]
+    fn eviction_spares_what_is_not_committed() {
+        let mut log = log_of(&[1; 6]);
+        flush(&mut log);
+        log.commit_to(LogIndex(1));
+        let size = entry(1).size();
+        log.evict(0, 2 * size);
+        assert_eq!(log.cached_first(), LogIndex(5), "two of the five stay");
+        assert!(log.counters_agree());
+    }
+
+    /// A log that begins there already has nothing to tell the disk.
+    #[test]
+    fn compaction_at_the_base_is_none() {
+        let mut log = log_of(&[1, 1, 1]);
+        flush(&mut log);
+        log.commit_to(LogIndex(3));
+        log.compact(LogIndex(2));
+        assert!(log.has_unsubmitted());
+        flush(&mut log);
+        log.compact(LogIndex(2));
+        assert!(!log.has_unsubmitted());
+    }
+
     /// What never reached a write is not removed from the disk.
     #[test]
     fn a_truncation_of_what_was_not_submitted_is_no_write() {

@@ -37,7 +37,9 @@ fn a_configuration_is_in_force_when_it_is_appended() {
     cluster.hold_disk(N2);
     cluster.change(N1, members(&[1, 2, 3, 4], &[]));
     assert_eq!((cluster.membership(N1), cluster.commit(N1)), (simple(&[1, 2, 3, 4]), 1));
+    assert!(!cluster.node(N1).is_membership_committed());
     assert_eq!(cluster.membership(N2), simple(&OLD));
+    assert!(cluster.node(N2).is_membership_committed());
     cluster.deliver(N1, N2, "AppendEntries");
     assert_eq!((cluster.membership(N2), cluster.commit(N2)), (simple(&[1, 2, 3, 4]), 1));
 }
