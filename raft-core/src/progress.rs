@@ -382,6 +382,19 @@ mod tests {
         progress.flow() == PeerFlow::Stream
     }
 
+    /// Thesis §4.2.2: a removed member is let go when it was told so, or after a while.
+    #[test]
+    fn a_removed_member_departs_when_it_knows_or_after_a_while() {
+        let mut progress = Progress::new(LogIndex(10), NOW);
+        assert!(!progress.has_departed(Instant(u64::MAX)), "it is a member");
+        progress.departure =
+            Some(Departure { membership: LogIndex(7), until: NOW.after(PATIENCE) });
+        progress.tell(LogIndex(6));
+        assert!(!progress.has_departed(NOW) && progress.has_departed(NOW.after(PATIENCE)));
+        progress.tell(LogIndex(7));
+        assert!(progress.has_departed(NOW));
+    }
+
     /// A peer that is streamed to and holds everything up to 10.
     fn streaming() -> Progress {
         let mut progress = Progress::new(LogIndex(10), NOW);

@@ -108,6 +108,7 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{LogIndex, Term};
 
     const PATIENCE: Ticks = Ticks(10);
 
@@ -131,6 +132,15 @@ mod tests {
         assert_eq!((sending.received(), sending.is_due(Instant(21))), (100, true));
         sending.receipt(SnapshotReceipt::Received(0), Instant(30));
         assert_eq!(sending.received(), 0, "it has lost what it had");
+    }
+
+    /// Of what has not begun to arrive there may be a newer one.
+    #[test]
+    fn a_newer_snapshot_takes_the_place() {
+        let mut sending = Sending::new(SnapshotMeta::default());
+        let position = LogPosition::new(Term(2), LogIndex(7));
+        sending.replace(SnapshotMeta { position, ..SnapshotMeta::default() });
+        assert_eq!((sending.position(), sending.received()), (position, 0));
     }
 
     /// A failure rests.

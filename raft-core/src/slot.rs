@@ -100,4 +100,16 @@ mod tests {
         slot.wake(Instant(30));
         assert_eq!(slot.deadline(), Instant::NEVER, "or the node would be due for ever");
     }
+
+    /// A rest can be ended; a question that is under way cannot.
+    #[test]
+    fn a_rest_can_be_ended() {
+        let mut slot = Slot::default();
+        slot.rest(Instant(30));
+        slot.end_rest();
+        assert!(slot.is_free(Instant(0)));
+        slot.ask(1, Instant(0));
+        slot.end_rest();
+        assert!(!slot.is_free(Instant(99)) && slot.answer(1));
+    }
 }

@@ -121,6 +121,14 @@ fn rejects(node: &Node, envelope: &Envelope, reason: Rejection) {
     assert!(after.equals_but_for_rejections(node), "{reason:?} leaves a trace: {envelope:?}");
 }
 
+#[test]
+fn a_message_that_is_taken_leaves_a_trace() {
+    let before = replicated();
+    let mut after = before.clone();
+    receive(&mut after, envelope(2, append(at(2, 3), &[2], 2)));
+    assert!(!after.equals_but_for_rejections(&before) && before.equals_but_for_rejections(&before));
+}
+
 fn accepts(node: &Node, envelope: &Envelope) {
     let mut after = node.clone();
     receive(&mut after, envelope.clone());

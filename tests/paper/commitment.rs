@@ -90,6 +90,26 @@ fn figure_8_an_entry_of_the_current_term_commits_those_before_it() {
     assert_eq!(cluster.terms(N5)[..3], [1, 2, 4]);
 }
 
+/// §5.4.2: whether entries of earlier terms wait for one of the present term can be seen from outside.
+#[test]
+fn entries_of_earlier_terms_wait_visibly() {
+    let mut cluster = Cluster::with_logs(settings(), &[&[1, 1], &[1], &[1]]);
+    let waits = |cluster: &Cluster| cluster.node(N1).status().has_uncommitted_of_earlier_terms;
+    cluster.wait(E);
+    cluster.campaign(N1);
+    for asked in ["RequestPreVote", "RequestVote"] {
+        let answer = if asked == "RequestVote" { "VoteReply" } else { "PreVoteReply" };
+        cluster.deliver(N1, N2, asked);
+        cluster.deliver(N2, N1, answer);
+    }
+    assert_eq!((cluster.role(N1), cluster.commit(N1), waits(&cluster)), (Role::Leader, 0, true));
+    cluster.settle();
+    assert_eq!((cluster.commit(N1), waits(&cluster)), (3, false));
+    cluster.isolate(N1);
+    cluster.propose(N1, "of the present term");
+    assert!(cluster.last(N1) > cluster.commit(N1) && !waits(&cluster));
+}
+
 /// §5.4.2: entries of earlier terms do not keep the commit index back for ever (B19).
 #[test]
 fn commit_advances_past_entries_of_earlier_terms() {

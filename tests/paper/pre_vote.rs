@@ -52,6 +52,27 @@ fn a_pre_vote_binds_nobody() {
     assert!(cluster.hosts[&N3].writing.is_none());
 }
 
+/// §9.6: no election of a term that has begun can be won, however long the log of whoever asks.
+#[test]
+fn no_pre_vote_for_the_present_term() {
+    let mut cluster = Cluster::of(3);
+    cluster.elect(N1);
+    cluster.isolate(N1);
+    cluster.pass(Ticks(3 * E.0));
+    cluster.isolate_all(&[N2, N3]);
+    cluster.pass(Ticks(3 * E.0));
+    let term = cluster.term(N2);
+    let mut ballot = |of: u64| {
+        let last = at(of, 99);
+        cluster.receive(message(N3, N2, of, Message::RequestPreVote { last }));
+        match cluster.take(N2, N3, "PreVoteReply").message {
+            Message::PreVoteReply { ballot, .. } => ballot,
+            other => panic!("not an answer to a pre-vote: {other:?}"),
+        }
+    };
+    assert_eq!([term, term - 1].map(&mut ballot), [Ballot::Granted, Ballot::Refused]);
+}
+
 /// §9.6: with one link down, the server on the far side does not depose the leader, again and again.
 #[test]
 fn a_partial_partition_does_not_depose_the_leader() {
