@@ -440,6 +440,19 @@ mod tests {
         assert_eq!(progress.next(), LogIndex(7), "nor is that refused any more");
     }
 
+    /// B65: an acknowledgement of what was acknowledged before does not keep a window from being given up.
+    #[test]
+    fn a_repeated_acknowledgement_is_no_news() {
+        for (matched, is_given_up) in [(10, true), (11, false)] {
+            let mut progress = streaming();
+            progress.sent(LogIndex(11), 10, NOW);
+            progress.sent(LogIndex(12), 10, NOW);
+            progress.accepted(LogIndex(matched), LogIndex::ZERO, NOW.after(Ticks(1)));
+            progress.heartbeat(NOW.after(PATIENCE), PATIENCE);
+            assert_eq!(is_streaming(&progress), !is_given_up, "acknowledged up to {matched}");
+        }
+    }
+
     /// B67: the window is bounded in messages and bytes; an empty one takes one entry of any size.
     #[test]
     fn the_window_is_bounded() {
