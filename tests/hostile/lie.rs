@@ -59,7 +59,7 @@ pub(crate) fn lie() -> impl Strategy<Value = Lie> {
 }
 
 /// Changes one field of a message, if the value is another one.
-pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
+pub(crate) fn mutate(envelope: &mut Envelope, field: usize, mut value: Value) {
     let mut fields = fields_of(&mut envelope.message);
     let of_envelope = 5;
     match field % (fields.len() + of_envelope) {
@@ -68,7 +68,7 @@ pub(crate) fn mutate(envelope: &mut Envelope, field: usize, value: Value) {
         2 => envelope.from = NodeId(value.of(envelope.from.0)),
         3 => envelope.to = NodeId(value.of(envelope.to.0)),
         4 => envelope.term = Term(value.of(envelope.term.0)),
-        place => fields[place - of_envelope].change(&mut value.clone()),
+        place => fields[place - of_envelope].change(&mut value),
     }
 }
 

@@ -1,12 +1,22 @@
 //! What keeps a cluster calm: pre-vote (thesis §9.6), stickiness (thesis §4.2.3), check-quorum (thesis §6.2).
 
-use raft_core::{Ballot, Message, NodeId, Role, Settings, Term, Ticks, Toggle};
+use raft_core::{Ballot, LogPosition, Message, NodeId, Role, Settings, Term, Ticks, Toggle};
 
 use support::messages::{at, message, vote_request};
 use support::{Cluster, E, N1, N2, N3, N4, N5, settings};
 
 fn pre_vote(cluster: &mut Cluster, from: NodeId, to: NodeId, term: u64) -> Ballot {
-    let last = at(term.min(1), term.min(1));
+    pre_vote_with(cluster, from, to, term, at(term.min(1), term.min(1)))
+}
+
+/// The same of a node whose log ends at `last`.
+fn pre_vote_with(
+    cluster: &mut Cluster,
+    from: NodeId,
+    to: NodeId,
+    term: u64,
+    last: LogPosition,
+) -> Ballot {
     cluster.receive(message(from, to, term, Message::RequestPreVote { last }));
     match cluster.take(to, from, "PreVoteReply").message {
         Message::PreVoteReply { ballot, .. } => ballot,
@@ -62,15 +72,8 @@ fn no_pre_vote_for_the_present_term() {
     cluster.isolate_all(&[N2, N3]);
     cluster.pass(Ticks(3 * E.0));
     let term = cluster.term(N2);
-    let mut ballot = |of: u64| {
-        let last = at(of, 99);
-        cluster.receive(message(N3, N2, of, Message::RequestPreVote { last }));
-        match cluster.take(N2, N3, "PreVoteReply").message {
-            Message::PreVoteReply { ballot, .. } => ballot,
-            other => panic!("not an answer to a pre-vote: {other:?}"),
-        }
-    };
-    assert_eq!([term, term - 1].map(&mut ballot), [Ballot::Granted, Ballot::Refused]);
+    let ballots = [term, term - 1].map(|of| pre_vote_with(&mut cluster, N3, N2, of, at(of, 99)));
+    assert_eq!(ballots, [Ballot::Granted, Ballot::Refused]);
 }
 
 /// §9.6: with one link down, the server on the far side does not depose the leader, again and again.
